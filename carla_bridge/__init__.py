@@ -1,0 +1,1 @@
+"""Home of the CARLA side: recorder, camera publisher, stand-in server; no module here yet."""
