@@ -1,0 +1,144 @@
+"""The ONNX graph as engines need it: checked against the contract, int8 rewritten for CPUs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lane_seg.errors import EngineError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import onnx
+
+    from lane_seg.bundle import ModelBundle
+
+__all__ = ['cpu_graph', 'unsigned_activations']
+
+# Operators whose output is never negative.
+RECTIFIERS = {'Relu', 'Sigmoid'}
+# Operators that cannot make a negative value out of non-negative ones.
+KEEP_SIGN = {
+    'AveragePool', 'DequantizeLinear', 'Identity', 'MaxPool', 'QuantizeLinear', 'Resize',
+}  # fmt: skip
+KEEP_SIGN_ALL_INPUTS = {'Add', 'Concat'}
+
+
+def cpu_graph(bundle: ModelBundle) -> bytes:
+    """Read the bundle's graph for a CPU engine.
+
+    Returns:
+        The serialized ONNX model, with unsigned activations where that is equivalent.
+
+    Raises:
+        EngineError: not an ONNX file, or inputs and outputs that break the bundle's contract.
+    """
+    import onnx
+
+    path = bundle.onnx_path
+    try:
+        model = onnx.load(path)
+    except Exception as error:
+        raise EngineError(f'{path}: expected an ONNX model, found: {error}') from error
+    _check_contract(model, bundle, path)
+    unsigned_activations(model)
+    serialized: bytes = model.SerializeToString()
+    return serialized
+
+
+def unsigned_activations(model: onnx.ModelProto) -> int:
+    """Rewrite symmetric int8 activations that are provably never negative as uint8, in place.
+
+    TensorRT wants int8 with zero point 0. x86 kernels want uint8: VNNI multiplies u8 by s8, and
+    with signed activations engines fall back to slower code. With the same scale and zero point 0
+    a non-negative value has the same code in both types, so the rewritten graph computes the same
+    numbers, except that values above 127 steps now saturate at 255 steps.
+
+    Returns:
+        Number of Q/DQ pairs that were rewritten.
+    """
+    import numpy as np
+    from onnx import numpy_helper
+
+    graph = model.graph
+    constants = {item.name: item for item in graph.initializer}
+    maker = {name: node for node in graph.node for name in node.output}
+    users: dict[str, list[str]] = {item.name: ['graph output'] for item in graph.output}
+    for node in graph.node:
+        for name in node.input:
+            users.setdefault(name, []).append(node.op_type)
+    known: dict[str, bool] = {}
+
+    def non_negative(name: str) -> bool:
+        if name not in known:
+            node = maker.get(name)
+            if node is None:
+                known[name] = False
+            elif node.op_type in RECTIFIERS:
+                known[name] = True
+            elif node.op_type in KEEP_SIGN:
+                known[name] = not _overshoots(node) and non_negative(node.input[0])
+            elif node.op_type in KEEP_SIGN_ALL_INPUTS:
+                known[name] = all(non_negative(source) for source in node.input)
+            else:
+                known[name] = False
+        return known[name]
+
+    def signed_zero(name: str) -> bool:
+        if name not in constants:
+            return False
+        value = numpy_helper.to_array(constants[name])
+        return value.dtype == np.int8 and value.ndim == 0 and not value.any()
+
+    zero = 'uint8_zero_point'
+    rewritten = set()
+    for node in graph.node:
+        if (
+            node.op_type == 'QuantizeLinear'
+            and len(node.input) == 3
+            and node.input[0] not in constants
+            and signed_zero(node.input[2])
+            and set(users.get(node.output[0], [])) == {'DequantizeLinear'}
+            and non_negative(node.input[0])
+        ):
+            node.input[2] = zero
+            rewritten.add(node.output[0])
+    for node in graph.node:
+        if node.op_type == 'DequantizeLinear' and node.input[0] in rewritten:
+            node.input[2:] = [zero]
+    if rewritten:
+        graph.initializer.append(numpy_helper.from_array(np.zeros((), np.uint8), zero))
+        # Stored types of rewritten tensors would now be wrong; engines infer them again.
+        del graph.value_info[:]
+    return len(rewritten)
+
+
+def _overshoots(node: onnx.NodeProto) -> bool:
+    """Tell whether it is a cubic Resize, which makes negative values beside steep edges."""
+    modes = [item.s for item in node.attribute if item.name == 'mode']
+    return node.op_type == 'Resize' and modes == [b'cubic']
+
+
+def _check_contract(model: onnx.ModelProto, bundle: ModelBundle, path: Path) -> None:
+    constants = {item.name for item in model.graph.initializer}
+    inputs = [_signature(item) for item in model.graph.input if item.name not in constants]
+    outputs = [_signature(item) for item in model.graph.output]
+    wanted_input = ('uint8', [1, bundle.height, bundle.width, 3])
+    wanted_output = ('uint8', [1, bundle.height, bundle.width])
+    advice = 'export the model again with `lane-seg export`'
+    if inputs != [wanted_input]:
+        raise EngineError(f'{path}: expected one input {wanted_input}, found {inputs}; {advice}')
+    # More outputs may follow the mask.
+    if outputs[:1] != [wanted_output]:
+        raise EngineError(
+            f'{path}: expected the first output to be {wanted_output}, found {outputs}; {advice}'
+        )
+
+
+def _signature(item: onnx.ValueInfoProto) -> tuple[str, list[int | str]]:
+    """Type name and shape of an input or output; a free dimension shows as its name."""
+    import onnx
+
+    tensor = item.type.tensor_type
+    shape = [dim.dim_value or dim.dim_param for dim in tensor.shape.dim]
+    return onnx.TensorProto.DataType.Name(tensor.elem_type).lower(), shape

@@ -1,0 +1,68 @@
+"""ONNX Runtime on the CPU: the fallback engine."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from lane_seg.engines.base import BaseEngine
+from lane_seg.engines.graph import cpu_graph
+from lane_seg.errors import EngineError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from lane_seg.bundle import ModelBundle
+
+__all__ = ['OnnxRuntimeEngine']
+
+
+class OnnxRuntimeEngine(BaseEngine):
+    """Runs the graph with ONNX Runtime's CPU provider.
+
+    Args:
+        bundle: the verified model.
+        threads: CPU threads, 0 for ONNX Runtime's own choice.
+
+    Raises:
+        EngineError: the graph cannot be loaded.
+    """
+
+    def __init__(self, bundle: ModelBundle, *, threads: int = 0) -> None:
+        import onnxruntime
+
+        super().__init__(
+            bundle, name='onnxruntime', version=onnxruntime.__version__, threads=threads
+        )
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        options.inter_op_num_threads = 1
+        # Idle threads must not spin: the camera driver and the ROS middleware need the cores.
+        options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+        graph = cpu_graph(bundle)
+        try:
+            self._session = onnxruntime.InferenceSession(
+                graph, options, providers=['CPUExecutionProvider']
+            )
+        except Exception as error:  # its errors have no common base of their own
+            raise EngineError(
+                f'engine onnxruntime {self.version} cannot load {bundle.onnx_path}: {error}'
+            ) from error
+        self._input_name = self._session.get_inputs()[0].name
+        self._output_name = self._session.get_outputs()[0].name
+        self._open = True
+
+    def infer(self, tensor: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Run the model once; see `lane_seg.engines.Engine.infer`."""
+        if not self._open:
+            raise self.closed_error()
+        self.check_tensor(tensor)
+        outputs = self._session.run([self._output_name], {self._input_name: tensor[None]})
+        mask: NDArray[np.uint8] = outputs[0][0]
+        return mask
+
+    def close(self) -> None:
+        """Free the session."""
+        if self._open:
+            self._open = False
+            del self._session

@@ -1,0 +1,100 @@
+"""Draw a mask over its image."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+
+from lane_seg.errors import ImageError
+from lane_seg.preprocess import check_image
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from lane_seg.bundle import ClassInfo
+
+__all__ = ['Painter', 'draw_mask']
+
+
+class Painter:
+    """Blends class colours over images; keeps its buffers, so one painter serves one thread.
+
+    Only the rows that hold something to draw are touched: in a camera picture the upper half is
+    sky, and copying it is far cheaper than blending it.
+
+    Args:
+        classes: the classes and their colours; black classes are not drawn.
+        alpha: opacity of the colours, 0 (invisible) to 1 (opaque).
+    """
+
+    def __init__(self, classes: Sequence[ClassInfo], *, alpha: float = 0.5) -> None:
+        self.alpha = alpha
+        self._palette = np.zeros((256, 1, 3), np.uint8)
+        self._drawn = np.zeros((1, 256), np.uint8)
+        for info in classes:
+            self._palette[info.id] = info.colour_bgr
+            self._drawn[0, info.id] = 255 if any(info.colour_bgr) else 0
+        self._background_is_drawn = bool(self._drawn[0, 0])
+        ids = np.flatnonzero(self._drawn)
+        self._first, self._last = (int(ids[0]), int(ids[-1])) if ids.size else (1, 0)
+        # The usual case, ids 1 to n: a comparison takes a quarter of the time of a look-up.
+        self._ids_are_a_range = ids.size == self._last - self._first + 1
+        self._overlay = np.empty((0, 0, 3), np.uint8)
+        self._colour = self._overlay
+        self._shown = np.empty((0, 0), np.uint8)
+
+    def draw(self, image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Blend the mask's colours over the image.
+
+        Args:
+            image: (H, W, 3) uint8 BGR; not changed.
+            mask: (H, W) uint8 class ids.
+
+        Returns:
+            (H, W, 3) uint8 BGR, a buffer that the next call overwrites.
+
+        Raises:
+            ImageError: not such an image, or a mask of another size.
+        """
+        check_image(image)
+        if mask.shape != image.shape[:2]:
+            raise ImageError(
+                f"expected a mask of the image's shape {image.shape[:2]}, found {mask.shape}; "
+                'mask_from_output makes one',
+                cause='size',
+            )
+        if self._overlay.shape != image.shape:
+            self._overlay = np.empty(image.shape, np.uint8)
+            self._colour = np.empty(image.shape, np.uint8)
+            self._shown = np.empty(image.shape[:2], np.uint8)
+        overlay = self._overlay
+        # cv2.reduce would be the obvious tool here, and takes 70 times as long.
+        rows = np.flatnonzero(mask.any(axis=1) | self._background_is_drawn)
+        np.copyto(overlay, image)
+        if not rows.size:
+            return overlay
+        top, bottom = int(rows[0]), int(rows[-1]) + 1
+        part, colour, shown = mask[top:bottom], self._colour[top:bottom], self._shown[top:bottom]
+        cv2.applyColorMap(part, self._palette, colour)
+        if self._ids_are_a_range:
+            cv2.inRange(part, self._first, self._last, shown)
+        else:
+            cv2.LUT(part, self._drawn, shown)
+        cv2.addWeighted(image[top:bottom], 1 - self.alpha, colour, self.alpha, 0, dst=colour)
+        cv2.copyTo(colour, shown, overlay[top:bottom])
+        return overlay
+
+
+def draw_mask(
+    image: NDArray[np.uint8],
+    mask: NDArray[np.uint8],
+    classes: Sequence[ClassInfo],
+    *,
+    alpha: float = 0.5,
+) -> NDArray[np.uint8]:
+    """Blend a mask over an image once; see `Painter.draw`. The result is a new array."""
+    return Painter(classes, alpha=alpha).draw(image, mask)

@@ -1,0 +1,254 @@
+"""The graph is checked against the contract, and its int8 made unsigned where that is the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+pytest.importorskip('onnx')
+
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from lane_seg.bundle import ModelBundle
+from lane_seg.engines.graph import cpu_graph, unsigned_activations
+from lane_seg.errors import EngineError
+from tests.tiny_bundle import make_tiny_bundle, tiny_graph
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SHAPE = (1, 3, 8, 8)
+
+
+class Builder:
+    """Collects the nodes of a small Q/DQ graph with one float input 'x'."""
+
+    def __init__(self) -> None:
+        self.nodes: list[onnx.NodeProto] = []
+        self.constants: dict[str, np.ndarray] = {
+            'scale': np.float32(1 / 32),
+            'zero': np.int8(0),
+            'weight_scale': np.float32(1 / 64),
+        }
+        self.rng = np.random.default_rng(0)
+
+    def add(self, kind: str, *inputs: str, **attributes: object) -> str:
+        name = f'{kind.lower()}_{len(self.nodes)}'
+        self.nodes.append(helper.make_node(kind, list(inputs), [name], name, **attributes))
+        return name
+
+    def constant(self, value: np.ndarray) -> str:
+        name = f'constant_{len(self.constants)}'
+        self.constants[name] = value
+        return name
+
+    def conv(self, source: str) -> str:
+        weight = self.constant(self.rng.integers(-20, 21, (3, 3, 3, 3), np.int8))
+        floats = self.add('DequantizeLinear', weight, 'weight_scale', 'zero')
+        return self.add('Conv', source, floats, pads=[1, 1, 1, 1])
+
+    def pair(self, source: str, scale: str = 'scale', zero: str = 'zero') -> str:
+        codes = self.add('QuantizeLinear', source, scale, zero)
+        return self.add('DequantizeLinear', codes, scale, zero)
+
+    def model(self, output: str, shape: tuple[int, ...] = SHAPE) -> onnx.ModelProto:
+        graph = helper.make_graph(
+            self.nodes,
+            'small',
+            [helper.make_tensor_value_info('x', TensorProto.FLOAT, SHAPE)],
+            [helper.make_tensor_value_info(output, TensorProto.FLOAT, shape)],
+            [numpy_helper.from_array(np.asarray(v), k) for k, v in self.constants.items()],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+        onnx.checker.check_model(model, full_check=True)
+        return model
+
+
+def run(model: onnx.ModelProto, size: float = 1.0) -> np.ndarray:
+    onnxruntime = pytest.importorskip('onnxruntime')
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    # As written: fused int8 kernels of old CPUs saturate in between.
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=['CPUExecutionProvider']
+    )
+    x = np.random.default_rng(1).uniform(-size, size, SHAPE).astype(np.float32)
+    return session.run(None, {'x': x})[0]
+
+
+def kinds(model: onnx.ModelProto) -> list[str]:
+    """Type of each activation's codes, in the order of the graph."""
+    types = {item.name: item.data_type for item in model.graph.initializer}
+    return [
+        TensorProto.DataType.Name(types[node.input[2]]).lower()
+        for node in model.graph.node
+        if node.op_type == 'QuantizeLinear'
+    ]
+
+
+def test_what_follows_a_relu_becomes_unsigned_and_the_input_stays_signed() -> None:
+    build = Builder()
+    hidden = build.pair(build.add('Relu', build.conv(build.pair('x'))))
+    model = build.model(build.conv(hidden))
+    before = run(model)
+    assert unsigned_activations(model) == 1
+    onnx.checker.check_model(model, full_check=True)
+    assert kinds(model) == ['int8', 'uint8']
+    assert np.array_equal(run(model), before)
+
+
+def test_above_127_steps_the_unsigned_graph_saturates_later_and_nowhere_else() -> None:
+    build = Builder()
+    model = build.model(build.pair(build.add('Relu', 'x')))
+    signed = run(model, size=10.0)
+    unsigned_activations(model)
+    unsigned = run(model, size=10.0)
+    assert signed.max() == 127 / 32
+    assert unsigned.max() == 255 / 32
+    assert np.array_equal(np.minimum(unsigned, 127 / 32), signed)
+
+
+def test_the_sum_of_two_relus_is_unsigned() -> None:
+    build = Builder()
+    first = build.add('Relu', build.conv(build.pair('x')))
+    second = build.add('Relu', build.conv(build.pair('x')))
+    model = build.model(build.conv(build.pair(build.add('Add', first, second))))
+    before = run(model)
+    assert unsigned_activations(model) == 1
+    assert kinds(model) == ['int8', 'int8', 'uint8']
+    assert np.array_equal(run(model), before)
+
+
+def test_a_sum_with_a_signed_branch_stays_signed() -> None:
+    build = Builder()
+    first = build.add('Relu', build.conv(build.pair('x')))
+    skip = build.conv(build.pair('x'))
+    model = build.model(build.conv(build.pair(build.add('Add', first, skip))))
+    text = model.SerializeToString()
+    assert unsigned_activations(model) == 0
+    assert model.SerializeToString() == text
+
+
+def test_pooling_resizing_and_requantizing_keep_the_sign() -> None:
+    build = Builder()
+    relu = build.pair(build.add('Relu', build.conv(build.pair('x'))))
+    pooled = build.add('MaxPool', relu, kernel_shape=[2, 2], strides=[2, 2])
+    scales = build.constant(np.array([1, 1, 2, 2], np.float32))
+    larger = build.pair(build.add('Resize', build.pair(pooled), '', scales, mode='nearest'))
+    joined = build.add('Concat', larger, relu, axis=1)
+    model = build.model(build.pair(joined), (1, 6, 8, 8))
+    before = run(model)
+    assert unsigned_activations(model) == 4
+    assert kinds(model) == ['int8', 'uint8', 'uint8', 'uint8', 'uint8']
+    assert np.array_equal(run(model), before)
+
+
+def test_a_cubic_resize_overshoots_and_stays_signed() -> None:
+    build = Builder()
+    scales = build.constant(np.array([1, 1, 2, 2], np.float32))
+    larger = build.add('Resize', build.add('Relu', 'x'), '', scales, mode='cubic')
+    model = build.model(build.pair(larger), (1, 3, 16, 16))
+    assert run(model).min() < 0
+    assert unsigned_activations(model) == 0
+
+
+def test_codes_that_somebody_else_reads_too_stay_signed() -> None:
+    build = Builder()
+    codes = build.add('QuantizeLinear', build.add('Relu', 'x'), 'scale', 'zero')
+    floats = build.add('DequantizeLinear', codes, 'scale', 'zero')
+    raw = build.add('Cast', codes, to=TensorProto.FLOAT)
+    model = build.model(build.add('Add', floats, raw))
+    before = run(model)
+    assert unsigned_activations(model) == 0
+    assert np.array_equal(run(model), before)
+
+
+def test_asymmetric_and_per_channel_codes_are_left_alone() -> None:
+    for zero, scale in ((np.int8(-128), np.float32(1 / 32)), (np.zeros(3, np.int8), np.ones(3))):
+        build = Builder()
+        names = build.constant(np.asarray(scale, np.float32)), build.constant(zero)
+        model = build.model(build.pair(build.add('Relu', 'x'), *names))
+        assert unsigned_activations(model) == 0
+
+
+def test_rewriting_twice_changes_nothing_more() -> None:
+    build = Builder()
+    model = build.model(build.pair(build.add('Relu', 'x')))
+    assert unsigned_activations(model) == 1
+    text = model.SerializeToString()
+    assert unsigned_activations(model) == 0
+    assert model.SerializeToString() == text
+
+
+# The contract.
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> ModelBundle:
+    return ModelBundle.load(make_tiny_bundle(tmp_path / 'tiny'))
+
+
+def refusal(bundle: ModelBundle, model: onnx.ModelProto) -> str:
+    onnx.save(model, bundle.onnx_path)
+    with pytest.raises(EngineError) as caught:
+        cpu_graph(bundle)
+    text = str(caught.value)
+    assert text.startswith(f'{bundle.onnx_path}: expected ')
+    assert text.endswith('export the model again with `lane-seg export`')
+    return text
+
+
+def test_a_graph_that_keeps_the_contract_is_read(bundle: ModelBundle) -> None:
+    onnx.checker.check_model(onnx.load_from_string(cpu_graph(bundle)))
+
+
+def test_a_graph_of_another_size_is_refused(bundle: ModelBundle) -> None:
+    text = refusal(replace(bundle, height=32), tiny_graph(64, 128))
+    assert "one input ('uint8', [1, 32, 128, 3]), found [('uint8', [1, 64, 128, 3])]" in text
+
+
+def test_a_graph_with_a_free_size_is_refused(bundle: ModelBundle) -> None:
+    model = tiny_graph(64, 128)
+    model.graph.input[0].type.tensor_type.shape.dim[1].dim_param = 'height'
+    assert "found [('uint8', [1, 'height', 128, 3])]" in refusal(bundle, model)
+
+
+def test_a_graph_that_takes_float_is_refused(bundle: ModelBundle) -> None:
+    model = tiny_graph(64, 128)
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.FLOAT
+    assert "found [('float', [1, 64, 128, 3])]" in refusal(bundle, model)
+
+
+def test_a_graph_with_several_inputs_is_refused(bundle: ModelBundle) -> None:
+    model = tiny_graph(64, 128)
+    model.graph.input.append(helper.make_tensor_value_info('alpha', TensorProto.FLOAT, [1]))
+    assert 'expected one input' in refusal(bundle, model)
+
+
+def test_a_graph_that_gives_logits_is_refused(bundle: ModelBundle) -> None:
+    model = tiny_graph(64, 128)
+    del model.graph.output[:]
+    value = helper.make_tensor_value_info('float', TensorProto.FLOAT, [1, 64, 128, 3])
+    model.graph.output.append(value)
+    text = refusal(bundle, model)
+    assert "expected the first output to be ('uint8', [1, 64, 128]), found [('float'" in text
+
+
+def test_a_second_output_is_allowed(bundle: ModelBundle) -> None:
+    model = tiny_graph(64, 128)
+    value = helper.make_tensor_value_info('road', TensorProto.UINT8, [1, 64, 128])
+    model.graph.output.append(value)
+    onnx.save(model, bundle.onnx_path)
+    cpu_graph(bundle)
+
+
+@pytest.mark.parametrize('content', [b'', b'not a model'])
+def test_a_file_that_is_no_onnx_is_refused(bundle: ModelBundle, content: bytes) -> None:
+    bundle.onnx_path.write_bytes(content)
+    with pytest.raises(EngineError, match='expected '):
+        cpu_graph(bundle)
