@@ -1,0 +1,200 @@
+"""The node's parameters: one block of fields, declared once, read into a frozen dataclass.
+
+The fields of `LaneSegParameters` are the only list of parameters: name, default, description,
+limits, and when each may be changed come from there, and so does what `ros2 param describe` says.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TypeVar
+
+from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
+from rclpy.node import Node
+from rclpy.parameter import Parameter
+
+from lane_seg.engines import ENGINES
+
+__all__ = ['LaneSegParameters', 'declare_parameters', 'updated_parameters']
+
+_Value = TypeVar('_Value', bool, int, float, str)
+
+
+class _Change(Enum):
+    """When a parameter may be changed."""
+
+    ANY_TIME = 'can be changed at any time'
+    UNCONFIGURED = 'can be changed only while the node is unconfigured'
+    NEVER = 'is read once, at start'
+
+
+@dataclass(frozen=True)
+class _Rule:
+    """What is said about, and checked of, one parameter."""
+
+    description: str
+    change: _Change
+    limits: tuple[float, float] | None = None
+    choices: tuple[str, ...] = ()
+
+    def descriptor(self) -> ParameterDescriptor:
+        """The ROS descriptor; ranges are checked by rclpy, choices by `updated_parameters`."""
+        choices = f'one of: {", ".join(self.choices)}' if self.choices else ''
+        descriptor = ParameterDescriptor(
+            description=f'{self.description} ({self.change.value})',
+            additional_constraints=choices,
+            read_only=self.change is _Change.NEVER,
+        )
+        if self.limits is not None:
+            low, high = self.limits
+            if isinstance(low, int):
+                descriptor.integer_range = [IntegerRange(from_value=low, to_value=int(high))]
+            else:
+                descriptor.floating_point_range = [
+                    FloatingPointRange(from_value=low, to_value=float(high))
+                ]
+        return descriptor
+
+
+def _parameter(
+    default: _Value,
+    description: str,
+    *,
+    change: _Change = _Change.UNCONFIGURED,
+    limits: tuple[float, float] | None = None,
+    choices: tuple[str, ...] = (),
+) -> _Value:
+    """One field of `LaneSegParameters` together with its rule."""
+    rule = _Rule(description, change, limits, choices)
+    value: _Value = field(default=default, metadata={'rule': rule})
+    return value
+
+
+@dataclass(frozen=True)
+class LaneSegParameters:
+    """Everything that can be chosen about the node."""
+
+    model: str = _parameter(
+        'default',
+        'Model bundle: the name of a folder in models/, or a path',
+    )
+    engine: str = _parameter(
+        'auto',
+        'Inference engine; diagnostics name the one that really runs',
+        choices=ENGINES,
+    )
+    threads: int = _parameter(
+        0, "CPU threads of the engine; 0 is the engine's own choice", limits=(0, 256)
+    )
+    publish_overlay: bool = _parameter(
+        True,
+        'Draw and publish ~/overlay while somebody subscribes to it',
+        change=_Change.ANY_TIME,
+    )
+    overlay_alpha: float = _parameter(
+        0.5,
+        'Opacity of the class colours in ~/overlay',
+        change=_Change.ANY_TIME,
+        limits=(0.0, 1.0),
+    )
+    publish_camera_info: bool = _parameter(
+        True,
+        'Publish ~/camera_info with the header of each mask',
+        change=_Change.ANY_TIME,
+    )
+    input_reliability: str = _parameter(
+        'best_effort',
+        'Reliability asked of the camera; best_effort fits every publisher, reliable helps with a '
+        'reliable one that loses large images on the way',
+        choices=('best_effort', 'reliable'),
+    )
+    output_reliability: str = _parameter(
+        'reliable',
+        'Reliability offered with the masks and overlays; reliable fits every subscriber (rviz '
+        'asks for it by default), best_effort never waits for a slow one',
+        choices=('best_effort', 'reliable'),
+    )
+    queue_depth: int = _parameter(
+        5,
+        'Messages that the middleware keeps per topic; only the newest image is ever processed',
+        limits=(1, 100),
+    )
+    diagnostics_period_s: float = _parameter(
+        1.0,
+        'Seconds between two messages on /diagnostics',
+        change=_Change.NEVER,
+        limits=(0.1, 60.0),
+    )
+    stale_after_s: float = _parameter(
+        2.0,
+        'Seconds without an image after which /diagnostics warns',
+        change=_Change.ANY_TIME,
+        limits=(0.1, 3600.0),
+    )
+    autostart: bool = _parameter(
+        True,
+        'Configure and activate at start; false leaves that to a lifecycle manager',
+        change=_Change.NEVER,
+    )
+
+
+_RULES: dict[str, _Rule] = {
+    item.name: item.metadata['rule'] for item in dataclasses.fields(LaneSegParameters)
+}
+
+
+def declare_parameters(node: Node) -> LaneSegParameters:
+    """Declare all parameters on a node and return their values.
+
+    Raises:
+        rclpy.exceptions.ParameterException: a value given at start has the wrong type or is out
+            of range.
+        ValueError: a value given at start is none of the choices.
+    """
+    defaults = LaneSegParameters()
+    values = {
+        name: node.declare_parameter(name, getattr(defaults, name), rule.descriptor()).value
+        for name, rule in _RULES.items()
+    }
+    for name, value in values.items():
+        _check_choice(name, value)
+    return LaneSegParameters(**values)
+
+
+def updated_parameters(
+    current: LaneSegParameters, changes: Sequence[Parameter], *, configured: bool
+) -> LaneSegParameters:
+    """The parameters after a change at run time.
+
+    Args:
+        current: the parameters before it.
+        changes: what is to be set; names that are not ours (use_sim_time) are passed over.
+        configured: whether the node has loaded its model.
+
+    Raises:
+        ValueError: a change is refused; the text is the reason, for the one who asked.
+    """
+    values: dict[str, bool | int | float | str] = {}
+    for change in changes:
+        rule = _RULES.get(change.name)
+        if rule is None:
+            continue
+        _check_choice(change.name, change.value)
+        if configured and rule.change is _Change.UNCONFIGURED:
+            raise ValueError(
+                f'{change.name} {rule.change.value}: deactivate and clean up first '
+                f'(ros2 lifecycle set <node> deactivate, then cleanup), set {change.name}, then '
+                'configure and activate'
+            )
+        values[change.name] = change.value
+    return LaneSegParameters(**{**dataclasses.asdict(current), **values})
+
+
+def _check_choice(name: str, value: bool | int | float | str) -> None:
+    """Raise ValueError where a parameter has choices and the value is none of them."""
+    choices = _RULES[name].choices
+    if choices and value not in choices:
+        raise ValueError(f"{name} must be one of: {', '.join(choices)}; it is '{value}'")
