@@ -1,0 +1,1 @@
+"""Offline training: datasets -> train -> quantize -> export -> models/<name>/. Uses torch."""
