@@ -41,8 +41,10 @@ lint: $(STAMPS)/test  ## check style, types and spelling
 	$(BIN)/mypy
 	$(BIN)/codespell
 
-bench: $(STAMPS)/runtime  ## time each stage of the pipeline on this machine; ARGS goes to lane-seg benchmark
-	$(BIN)/lane-seg benchmark $(ARGS)
+bench: $(STAMPS)/runtime  ## time the pipeline, its stages and the engines on this machine
+	$(BIN)/lane-seg benchmark
+	$(BIN)/python benchmarks/pre_post.py
+	$(BIN)/python benchmarks/engines.py
 
 lock:  ## resolve the pinned versions anew for PYTHON
 	$(PYTHON) requirements/lock.py

@@ -1,0 +1,59 @@
+"""The benchmark scripts run and say what they should; how fast is not tested."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.tiny_bundle import make_tiny_bundle
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run_script(name: str, *words: str) -> str:
+    done = subprocess.run(
+        [
+            sys.executable,
+            str(ROOT / 'benchmarks' / name),
+            '--repeats',
+            '2',
+            '--warmup',
+            '1',
+            *words,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        env={**os.environ, 'PYTHONPATH': str(ROOT / 'src')},
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_pre_post_compares_all_stages_at_all_sizes(tmp_path: Path) -> None:
+    said = run_script('pre_post.py', '--json', str(tmp_path / 'r.json'))
+    assert 'all three 1280x720' in said
+    report = json.loads((tmp_path / 'r.json').read_text())
+    assert report['settings']['OpenCV threads'] == 1
+    stages = ('preprocess', 'postprocess', 'overlay', 'rows to draw', 'all three')
+    cases = {
+        f'{stage} {size}' for stage in stages for size in ('640x360', '1280x720', '1920x1080')
+    }
+    assert {row['case'] for row in report['rows']} == cases
+    assert all(row['timing']['count'] == 2 for row in report['rows'])
+
+
+def test_engines_compares_engines_threads_and_graphs(tmp_path: Path) -> None:
+    for name in ('openvino', 'onnxruntime'):
+        pytest.importorskip(name)
+    model = make_tiny_bundle(tmp_path / 'tiny')
+    said = run_script('engines.py', '--model', str(model), '--json', str(tmp_path))
+    assert '100.00 % same pixels' in said
+    report = json.loads((tmp_path / 'engines.json').read_text())
+    assert len(report['rows']) == 2 * 2 * 2
+    assert {'openvino', 'onnxruntime'} <= set(report['machine']['libraries'])
