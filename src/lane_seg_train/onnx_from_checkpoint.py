@@ -12,6 +12,7 @@ import torch
 from torch import nn
 
 from lane_seg.errors import LaneSegError
+from lane_seg_train.nets.normalization import normalized
 
 if TYPE_CHECKING:
     import onnx
@@ -41,9 +42,7 @@ class DeployedNet(nn.Module):
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Normalize, run the network, pick the most probable class."""
-        # Scaled by a power of two, the 256 grey levels lie exactly on the int8 grid of step 1/64,
-        # so that quantizing the network's input loses nothing.
-        tensor = ((image.float() - 128.0) * (1 / 64)).permute(0, 3, 1, 2)
+        tensor = normalized(image).permute(0, 3, 1, 2)
         logits = self.net(tensor).unbind(dim=1)
         # A chain of comparisons instead of ArgMax: TensorRT fuses it into the last kernel, and
         # OpenVINO takes a third of the time.

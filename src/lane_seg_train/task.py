@@ -11,6 +11,7 @@ import torch
 from lane_seg_train.losses import allowed_from_bits, set_cross_entropy, set_dice
 from lane_seg_train.metrics import SetConfusion
 from lane_seg_train.nets import build_net
+from lane_seg_train.nets.normalization import normalized
 
 if TYPE_CHECKING:
     from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -19,12 +20,7 @@ if TYPE_CHECKING:
     from lane_seg_train.config import TrainConfig
     from lane_seg_train.label_sets import LabelTable
 
-__all__ = ['LaneTask', 'normalized']
-
-
-def normalized(image: torch.Tensor) -> torch.Tensor:
-    """(x - 128) / 64: uint8 0..255 becomes float -2..1.984, on a grid that int8 holds exactly."""
-    return (image.float() - 128.0) / 64.0
+__all__ = ['LaneTask']
 
 
 class LaneTask(lightning.LightningModule):

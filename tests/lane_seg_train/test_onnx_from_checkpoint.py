@@ -6,8 +6,8 @@ import numpy as np
 import onnxruntime
 import torch
 
+from lane_seg_train.nets.normalization import normalized
 from lane_seg_train.onnx_from_checkpoint import OPSET, onnx_from_checkpoint
-from lane_seg_train.task import normalized
 from tests.lane_seg_train.tiny_training import HEIGHT, WIDTH, random_checkpoint
 
 
