@@ -87,6 +87,7 @@ class TrainConfig:
     width: int = 512
     net: NetConfig = field(default_factory=NetConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    weak_points: tuple[str, ...] = ()  # what is known to go wrong; goes into the model card
     monitor: str = ''  # metric that picks the best epoch: '<val set>/<class>'
     epochs: int = 40
     batch_size: int = 16

@@ -142,12 +142,16 @@ def test_the_command_that_is_named_restores_an_altered_model(tmp_path: Path) -> 
     ModelBundle.load(folder)
 
 
-def test_any_file_that_is_listed_is_verified(folder: Path) -> None:
-    digest = hashlib.sha256(b'card').hexdigest()
-    change(folder, lambda spec: spec['files'].update({'README.md': {'sha256': digest}}))
-    assert f'expected {folder / "README.md"} with sha256 {digest}' in refusal(folder)
-    (folder / 'README.md').write_bytes(b'card')
-    ModelBundle.load(folder)
+def test_every_graph_that_is_listed_is_verified(folder: Path) -> None:
+    (folder / 'logits.onnx').write_bytes(b'graph')
+    change(folder, lambda spec: spec['files'].update({'logits.onnx': {'sha256': '0' * 64}}))
+    assert f'{folder / "logits.onnx"} was altered' in refusal(folder)
+
+
+def test_an_edited_card_or_recipe_stops_nobody(folder: Path) -> None:
+    change(folder, lambda spec: spec['files'].update({'README.md': {'sha256': '0' * 64}}))
+    (folder / 'README.md').write_text('edited')
+    assert ModelBundle.load(folder).name == 'tiny'
 
 
 def test_a_missing_contract_is_named(folder: Path) -> None:
