@@ -1,4 +1,4 @@
-"""The model bundle models/<name>/: model.onnx + model.yaml + README.md, its graph verified on load."""
+"""The model bundle models/<name>/: found by name or path, its graph verified on load."""
 
 from __future__ import annotations
 
