@@ -6,10 +6,10 @@ import argparse
 import os
 import signal
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 
 from lane_seg.bundle import ModelBundle
 from lane_seg.engines import ENGINES
@@ -105,11 +105,11 @@ def run(args: argparse.Namespace) -> int:
     remove_dead_segments()
     try:
         with (
-            _signals_as_interrupts(),
+            _signals_noticed() as interrupted,
             tempfile.TemporaryDirectory(prefix='lane_seg_demo') as folder,
             _environment(demo.domain_id, log_dir=folder),
         ):
-            report = demo.run(Path(folder))
+            report = demo.run(Path(folder), interrupted)
     except KeyboardInterrupt:
         console.print('interrupted: everything was stopped, nothing was written')
         return _INTERRUPTED
@@ -164,21 +164,19 @@ def _environment(domain_id: int, *, log_dir: str) -> Iterator[None]:
 
 
 @contextmanager
-def _signals_as_interrupts() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP end the demo as tidily as Ctrl-C does."""
+def _signals_noticed() -> Iterator[threading.Event]:
+    """Give an event that Ctrl-C, SIGTERM and SIGHUP set.
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        # Once is enough: a second signal must not interrupt the tidying up.
-        for known in kept:
-            signal.signal(known, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
+    They raise nothing: an exception that hits a destructor or a callback of C code is swallowed
+    there, and the demo would go on, deaf. `DemoSession` looks at the event instead.
+    """
+    interrupted = threading.Event()
     kept = {
-        number: signal.signal(number, interrupt)
+        number: signal.signal(number, lambda *_: interrupted.set())
         for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     }
     try:
-        yield
+        yield interrupted
     finally:
         for number, handler in kept.items():
             signal.signal(number, handler)

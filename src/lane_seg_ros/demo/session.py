@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import threading
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -52,11 +53,16 @@ class DemoSession:
     domain_id: int
     console: Console
 
-    def run(self, folder: Path) -> Report:
+    def run(self, folder: Path, interrupted: threading.Event) -> Report:
         """Start the nodes, measure, write the files; whatever happens, nothing keeps running.
 
         Args:
             folder: for logs; it exists, and is removed by the caller.
+            interrupted: the caller sets it to end the demo early.
+
+        Raises:
+            KeyboardInterrupt: `interrupted` was set; nothing was written.
+            DemoError: a node died, or no mask arrived.
         """
         load_before = os.getloadavg()[0]
         output: Path = self.args.output
@@ -70,6 +76,8 @@ class DemoSession:
             nodes = self._start_nodes(stack, folder)
 
             def check() -> None:
+                if interrupted.is_set():
+                    raise KeyboardInterrupt
                 for node in nodes:
                     node.check()
 
@@ -77,6 +85,7 @@ class DemoSession:
                 self._warm_up(recorder, nodes)
                 report = self._measure(recorder, video_path, load_before=load_before)
                 self._draw_frame(recorder, frame_path, report)
+            check()
             report_path.write_text(json_of(report), encoding='utf-8')
         return report
 
