@@ -70,6 +70,10 @@ def model_card(
         '',
         'A set such as "road+lane_marking" means that the data marks both as one, and is compared '
         'with both predictions together.',
+    ]
+    if config.weak_points:
+        lines += ['', '## Known weak points', '', *(f'- {point}' for point in config.weak_points)]
+    lines += [
         '',
         '## Training data and its licences',
         '',

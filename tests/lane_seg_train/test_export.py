@@ -80,12 +80,13 @@ def test_the_measured_iou_is_that_of_the_exported_file(
     assert {row['classes'] for row in stated} == {'background', 'road', 'lane_marking'}
 
 
-def test_the_model_card_names_data_licence_and_calibration(bundle_folder: Path) -> None:
+def test_the_model_card_names_data_licence_calibration_and_weak_points(bundle_folder: Path) -> None:
     card = (bundle_folder / 'README.md').read_text()
     spec = yaml.safe_load((bundle_folder / 'model.yaml').read_text())
     assert 'test data' in card
     assert spec['quantization']['calibration']['sha256'][:16] in card
     assert 'lane_marking' in card
+    assert '- cannot see in the dark' in card
 
 
 def test_fp32_bundles_are_larger_and_agree(run_folder: Path, bundle_folder: Path) -> None:

