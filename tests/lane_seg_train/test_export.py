@@ -80,7 +80,9 @@ def test_the_measured_iou_is_that_of_the_exported_file(
     assert {row['classes'] for row in stated} == {'background', 'road', 'lane_marking'}
 
 
-def test_the_model_card_names_data_licence_calibration_and_weak_points(bundle_folder: Path) -> None:
+def test_the_model_card_names_data_licence_calibration_and_weak_points(
+    bundle_folder: Path,
+) -> None:
     card = (bundle_folder / 'README.md').read_text()
     spec = yaml.safe_load((bundle_folder / 'model.yaml').read_text())
     assert 'test data' in card
