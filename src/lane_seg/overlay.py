@@ -21,6 +21,8 @@ __all__ = ['Painter', 'draw_mask']
 
 # What is blended at a time stays in the cache of a core: a third faster than whole images.
 _BAND_BYTES = 400_000
+# Up to so many classes, filling and stamping their colours is faster than a look-up.
+_FEW_CLASSES = 4
 
 
 class Painter:
@@ -49,6 +51,8 @@ class Painter:
         self._overlay = np.empty((0, 0, 3), np.uint8)
         self._colour = self._overlay
         self._shown = np.empty((0, 0), np.uint8)
+        self._few_ids = [int(number) for number in ids] if 0 < ids.size <= _FEW_CLASSES else []
+        self._fills: list[NDArray[np.uint8]] = []
 
     def draw(self, image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Blend the mask's colours over the image.
@@ -75,6 +79,9 @@ class Painter:
             rows = max(1, _BAND_BYTES // (3 * image.shape[1]))
             self._colour = np.empty((rows, *image.shape[1:]), np.uint8)
             self._shown = np.empty((rows, image.shape[1]), np.uint8)
+            self._fills = [
+                np.tile(self._palette[number], (*self._shown.shape, 1)) for number in self._few_ids
+            ]
         overlay = self._overlay
         # cv2.reduce would be the obvious tool here, and takes tens of times as long.
         painted = np.flatnonzero(mask.any(axis=1) | self._background_is_drawn)
@@ -91,7 +98,13 @@ class Painter:
     ) -> None:
         """Blend one band of rows into `overlay`."""
         colour, shown = self._colour[: len(mask)], self._shown[: len(mask)]
-        cv2.applyColorMap(mask, self._palette, colour)
+        if self._fills:
+            np.copyto(colour, self._fills[0][: len(mask)])
+            for number, fill in zip(self._few_ids[1:], self._fills[1:], strict=True):
+                cv2.inRange(mask, number, number, shown)
+                cv2.copyTo(fill[: len(mask)], shown, colour)
+        else:
+            cv2.applyColorMap(mask, self._palette, colour)
         if self._ids_are_a_range:
             cv2.inRange(mask, self._first, self._last, shown)
         else:

@@ -18,6 +18,7 @@ CLASSES = (
     ClassInfo(2, 'lane_marking', (10, 20, 255)),
     ClassInfo(3, 'hood', (0, 0, 0)),
 )
+MANY = (CLASSES[0], *(ClassInfo(i, f'class {i}', (40 * i, 9, 255 - i)) for i in range(1, 7)))
 COLOURED = (ClassInfo(0, 'background', (200, 0, 100)), *CLASSES[1:])
 
 
@@ -41,13 +42,13 @@ def picture(height: int = 20, width: int = 30) -> np.ndarray:
     st.data(),
     st.tuples(st.integers(1, 40), st.integers(1, 40)),
     st.floats(0, 1),
-    st.sampled_from([CLASSES, COLOURED]),
+    st.sampled_from([CLASSES, COLOURED, MANY]),
 )
 def test_it_equals_the_slow_definition_within_one_level(
     data: st.DataObject, size: tuple[int, int], alpha: float, classes: tuple[ClassInfo, ...]
 ) -> None:
     image = data.draw(npst.arrays(np.uint8, (*size, 3)))
-    mask = data.draw(npst.arrays(np.uint8, size, elements=st.sampled_from([0, 1, 2, 3, 255])))
+    mask = data.draw(npst.arrays(np.uint8, size, elements=st.sampled_from([0, 1, 2, 3, 6, 255])))
     overlay = draw_mask(image, mask, classes, alpha=alpha)
     assert np.abs(overlay - slow_overlay(image, mask, classes, alpha)).max() <= 1
 
