@@ -419,6 +419,7 @@ def test_the_last_words_of_a_node_that_dies_are_shown(
         (['--input', '/nowhere/at/all'], 'there is no /nowhere/at/all'),
         (['--seconds', '0'], '1 to 3600'),
         (['--rate', '1000'], '1 to 240'),
+        (['--threads', '-1'], '0 to 256'),
         (['--model', '/nowhere/at/all'], '/nowhere/at/all'),
         (['--output', '/dev/null/demo'], '/dev/null/demo'),
     ],

@@ -80,6 +80,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--engine', choices=ENGINES, default='auto', help='inference engine (default: auto)'
     )
     parser.add_argument(
+        '--threads',
+        type=int,
+        default=max(1, (os.cpu_count() or 1) // 2),
+        metavar='N',
+        help='CPU threads of the engine (default: half of the cores; camera and listener of the '
+        'demo need the others; 0: the choice of the engine)',
+    )
+    parser.add_argument(
         '--seed', type=int, default=0, metavar='N', help='which road scene (default: 0)'
     )
 
@@ -127,6 +135,8 @@ def _check(args: argparse.Namespace) -> None:
         raise DemoError(f'--seconds is {args.seconds:g}: expected 1 to 3600')
     if not 1.0 <= args.rate <= 240.0:
         raise DemoError(f'--rate is {args.rate:g}: expected 1 to 240 frames per second')
+    if not 0 <= args.threads <= 256:
+        raise DemoError(f'--threads is {args.threads}: expected 0 to 256')
     if args.input != SCENE and not Path(args.input).exists():
         raise DemoError(
             f'there is no {args.input}: expected an image, a folder of images or a video, or '

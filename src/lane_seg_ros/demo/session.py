@@ -98,6 +98,7 @@ class DemoSession:
             {
                 'model': str(self.bundle.directory.resolve()),
                 'engine': args.engine,
+                'threads': args.threads,
                 'diagnostics_period_s': _DIAGNOSTICS_PERIOD_S,
             },
             log=folder / 'node.log',
