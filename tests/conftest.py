@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import hypothesis
@@ -14,6 +15,11 @@ if TYPE_CHECKING:
 # A shared machine stalls at times: a deadline per example would fail tests for that alone.
 hypothesis.settings.register_profile('ci', deadline=None, print_blob=True)
 hypothesis.settings.load_profile('ci')
+
+
+# A job that a shell runs in the background ignores SIGINT, and whatever it starts inherits that:
+# the processes under test would be deaf to the Ctrl-C that tests send them.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope='session', autouse=True)
