@@ -13,7 +13,15 @@ from collections.abc import Mapping
 from lane_seg.errors import LaneSegError
 from lane_seg_ros.ros_installation import require_ros
 
-__all__ = ['DESCRIPTION', 'EPILOG', 'add_arguments', 'main', 'parse_size', 'run']
+__all__ = [
+    'DESCRIPTION',
+    'EPILOG',
+    'add_arguments',
+    'add_picture_arguments',
+    'main',
+    'parse_size',
+    'run',
+]
 
 DESCRIPTION = (
     'Publish the built-in road scene, a folder of images or a video as a ROS 2 camera:\n'
@@ -31,8 +39,8 @@ As a ROS node it is: ros2 run lane_seg_ros camera_player --ros-args -p rate_hz:=
 """
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the options of `lane-seg play`."""
+def add_picture_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say what the camera sees; `lane-seg demo` has them too."""
     parser.add_argument(
         '--input',
         default='scene',
@@ -52,6 +60,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--seed', type=int, default=0, metavar='N', help='which road scene (default: 0)'
     )
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `lane-seg play`."""
+    add_picture_arguments(parser)
     parser.add_argument(
         '--count', type=int, default=0, metavar='N', help='stop after N frames (default: no limit)'
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from lane_seg.bundle import ModelBundle
 from lane_seg.engines import ENGINES
 from lane_seg_ros.camera_frames import SCENE
-from lane_seg_ros.camera_player import parse_size
+from lane_seg_ros.camera_player import add_picture_arguments
 from lane_seg_ros.demo.processes import DemoError, free_domain_id
 from lane_seg_ros.ros_installation import require_ros
 from lane_seg_ros.shared_memory import remove_dead_segments
@@ -40,12 +40,7 @@ _INTERRUPTED = 130
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `lane-seg demo`."""
-    parser.add_argument(
-        '--input',
-        default=SCENE,
-        metavar='PATH',
-        help="an image, a folder of images, a video, or 'scene', the built-in road (default)",
-    )
+    add_picture_arguments(parser)
     parser.add_argument(
         '--output',
         type=Path,
@@ -59,16 +54,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=10.0,
         metavar='S',
         help='how long to measure (default: 10)',
-    )
-    parser.add_argument(
-        '--rate', type=float, default=30.0, metavar='HZ', help='frames per second (default: 30)'
-    )
-    parser.add_argument(
-        '--size',
-        type=parse_size,
-        default=(0, 0),
-        metavar='WxH',
-        help='size of the pictures (default: 1280x720 for the scene, as they are for files)',
     )
     parser.add_argument(
         '--model',
@@ -86,9 +71,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='N',
         help='CPU threads of the engine (default: half of the cores; camera and listener of the '
         'demo need the others; 0: the choice of the engine)',
-    )
-    parser.add_argument(
-        '--seed', type=int, default=0, metavar='N', help='which road scene (default: 0)'
     )
 
 
