@@ -92,6 +92,7 @@ def unsigned_activations(model: onnx.ModelProto) -> int:
 
     zero = 'uint8_zero_point'
     rewritten = set()
+    replaced = set()
     for node in graph.node:
         if (
             node.op_type == 'QuantizeLinear'
@@ -101,6 +102,7 @@ def unsigned_activations(model: onnx.ModelProto) -> int:
             and set(users.get(node.output[0], [])) == {'DequantizeLinear'}
             and non_negative(node.input[0])
         ):
+            replaced.add(node.input[2])
             node.input[2] = zero
             rewritten.add(node.output[0])
     for node in graph.node:
@@ -109,10 +111,8 @@ def unsigned_activations(model: onnx.ModelProto) -> int:
     if rewritten:
         graph.initializer.append(numpy_helper.from_array(np.zeros((), np.uint8), zero))
         # ONNX Runtime would warn of each zero point that nobody reads any more.
-        used = {name for node in graph.node for name in node.input}
-        unused = [item for item in graph.initializer if item.name not in used]
-        for item in unused:
-            graph.initializer.remove(item)
+        for name in replaced - {name for node in graph.node for name in node.input}:
+            graph.initializer.remove(constants[name])
         # Stored types of rewritten tensors would now be wrong; engines infer them again.
         del graph.value_info[:]
     return len(rewritten)
