@@ -7,26 +7,20 @@ feeder's thread prepares the next frame (see `camera_frames`). Nothing is shared
 from __future__ import annotations
 
 import math
-import signal
 import sys
 import threading
 import time
 from collections.abc import Mapping
 from typing import TypeVar
 
-import cv2
-import rclpy
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.duration import Duration
-from rclpy.exceptions import ParameterException
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
-from rclpy.logging import get_logger
 from rclpy.node import Node
 from rclpy.parameter import Parameter
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
-from lane_seg.errors import LaneSegError
 from lane_seg_ros.camera_frames import (
     CameraFrame,
     FrameFeeder,
@@ -36,7 +30,7 @@ from lane_seg_ros.camera_frames import (
     frames_of,
 )
 from lane_seg_ros.image_messages import msg_from_image
-from lane_seg_ros.middleware import prepare_middleware
+from lane_seg_ros.node_main import run_node
 from lane_seg_ros.qos import image_qos
 from lane_seg_scene import PinholeCamera
 
@@ -144,37 +138,15 @@ def play(args: list[str] | None, parameters: Mapping[str, bool | int | float | s
     Returns:
         Exit code: 0, or 1 where the input cannot be read (the log says why).
     """
-    # rclpy shuts its context down on both signals, and then calls the handler that was there
-    # before; Python's own would raise KeyboardInterrupt at any place, the clean-up included.
-    interrupted = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: interrupted.set())
-    notes = prepare_middleware()
-    # Rendering has a thread of its own already; the cores are for those who process the images.
-    cv2.setNumThreads(1)
     # By default a thread that holds the interpreter gives it up after 5 ms: that much too late a
     # frame could be published while the next one is prepared.
     sys.setswitchinterval(5e-4)
-    rclpy.init(args=args)
-    node: CameraNode | None = None
-    try:
-        node = CameraNode(parameters)
-        for note in notes:
-            node.get_logger().info(note)
-        if not interrupted.is_set():  # one before rclpy.init went by unseen
-            _play_frames(node)
-    except ExternalShutdownException:
-        pass
-    except (LaneSegError, ParameterException, ValueError) as error:
-        get_logger(_NODE_NAME).error(str(error))
-        return 1
-    except RuntimeError:  # RCLError, of a call that was under way when the signal came
-        if not interrupted.is_set():
-            raise
-    finally:
-        if node is not None:
-            node.destroy_node()
-        rclpy.try_shutdown()
+    return run_node(_NODE_NAME, lambda: CameraNode(parameters), _serve, args=args)
+
+
+def _serve(node: CameraNode, interrupted: threading.Event) -> int:
+    if not interrupted.is_set():  # one before rclpy.init went by unseen
+        _play_frames(node)
     return 0
 
 

@@ -19,27 +19,21 @@ thread, deactivate and cleanup undo them. With `autostart` (the default) main() 
 
 from __future__ import annotations
 
-import signal
 import sys
 import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import FrameType
 from typing import cast
 
-import cv2
 import numpy as np
-import rclpy
 from diagnostic_msgs.msg import DiagnosticArray
 from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
-from rclpy.exceptions import ParameterException
-from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
+from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
-from rclpy.logging import get_logger
 from rclpy.parameter import Parameter
 from rclpy.publisher import Publisher
 from rclpy.service import Service
@@ -58,7 +52,7 @@ from lane_seg_ros.diagnostics import (
     status_from_counts,
 )
 from lane_seg_ros.inference_thread import InferenceThread, Outputs, Settings
-from lane_seg_ros.middleware import prepare_middleware
+from lane_seg_ros.node_main import run_node
 from lane_seg_ros.parameters import LaneSegParameters, declare_parameters, updated_parameters
 from lane_seg_ros.qos import image_qos, publisher_events, subscription_events
 
@@ -347,47 +341,17 @@ def main(args: list[str] | None = None) -> int:
     Returns:
         Exit code: 0 after a signal, 1 where the node could not start (the log says why).
     """
-    # rclpy shuts its context down on both signals, which ends `spin`, and then calls the handler
-    # that was there before. Python's own would raise KeyboardInterrupt at any place: while an
-    # engine is imported, or in the clean-up, since a terminal and `ros2 launch` both send SIGINT.
-    interrupted = threading.Event()
-    _handle_signals(lambda *_: interrupted.set())
-    notes = prepare_middleware()
-    # The engine's threads take the cores. OpenCV's own pool would be woken for operations of less
-    # than a millisecond, and compete with them.
-    cv2.setNumThreads(1)
-    rclpy.init(args=args)
-    node: LaneSegNode | None = None
-    try:
-        node = LaneSegNode()
-        for note in notes:
-            node.get_logger().info(note)
-        if node.config.autostart and not node.start():
-            return 0 if interrupted.is_set() else 1
-        if not interrupted.is_set():  # one before rclpy.init went by unseen
-            executor = SingleThreadedExecutor()
-            executor.add_node(node)
-            executor.spin()
-    except ExternalShutdownException:
-        pass
-    except (ParameterException, ValueError) as error:
-        get_logger(_NODE_NAME).error(f'cannot start: {error}')
-        return 1
-    except RuntimeError:  # RCLError, of a call that was under way when the signal came
-        if not interrupted.is_set():
-            raise
-    finally:
-        if node is not None:
-            node.destroy_node()
-        rclpy.try_shutdown()
-        # Python puts the deadly default back in place of any other handler before it ends.
-        _handle_signals(signal.SIG_IGN)
+    return run_node(_NODE_NAME, LaneSegNode, _serve, args=args)
+
+
+def _serve(node: LaneSegNode, interrupted: threading.Event) -> int:
+    if node.config.autostart and not node.start():
+        return 0 if interrupted.is_set() else 1
+    if not interrupted.is_set():  # one before rclpy.init went by unseen
+        executor = SingleThreadedExecutor()
+        executor.add_node(node)
+        executor.spin()
     return 0
-
-
-def _handle_signals(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, handler)
 
 
 if __name__ == '__main__':
