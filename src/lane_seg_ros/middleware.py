@@ -15,9 +15,10 @@ in one line each what it did or why it did not:
 
 from __future__ import annotations
 
-import ctypes
 import os
 from pathlib import Path
+
+from lane_seg.allocator import keep_large_blocks
 
 __all__ = ['NO_TUNING_VARIABLE', 'PROFILE_PATH', 'prepare_middleware']
 
@@ -29,11 +30,6 @@ PROFILE_PATH = Path(__file__).resolve().with_name('fastdds_shm.xml')
 _PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
 # Somebody who chose the transports (say, UDP only between containers) must not get ours.
 _TRANSPORT_VARIABLES = (*_PROFILE_VARIABLES, 'FASTDDS_BUILTIN_TRANSPORTS')
-_MALLOC_VARIABLES = ('MALLOC_MMAP_THRESHOLD_', 'MALLOC_TRIM_THRESHOLD_', 'MALLOC_TOP_PAD_')
-
-# mallopt(3): parameter number from <malloc.h>, value in bytes. Blocks below 1 GiB come from the
-# heap, the heap is never given back, and it grows by 64 MiB at a time.
-_MALLOPT = ((-3, 1 << 30), (-1, (1 << 31) - 1), (-2, 64 << 20))
 
 
 def prepare_middleware() -> tuple[str, ...]:
@@ -44,7 +40,7 @@ def prepare_middleware() -> tuple[str, ...]:
     """
     if os.environ.get(NO_TUNING_VARIABLE, '0') not in ('', '0'):
         return (f'middleware tuning is off ({NO_TUNING_VARIABLE} is set)',)
-    notes = (_choose_shared_memory_profile(), _keep_large_blocks())
+    notes = (_choose_shared_memory_profile(), keep_large_blocks())
     return tuple(note for note in notes if note)
 
 
@@ -65,19 +61,3 @@ def _choose_shared_memory_profile() -> str:
     for name in _PROFILE_VARIABLES:
         os.environ[name] = str(PROFILE_PATH)
     return f'Fast DDS uses a 16 MB shared-memory segment ({PROFILE_PATH})'
-
-
-def _keep_large_blocks() -> str:
-    """Let glibc's malloc reuse image-sized blocks; return what was done ('' without glibc)."""
-    for name in _MALLOC_VARIABLES:
-        if name in os.environ:
-            return f'malloc is left alone: {name} is set'
-    # CDLL(None) is the C library already loaded; musl and macOS have no mallopt.
-    mallopt = getattr(ctypes.CDLL(None), 'mallopt', None)
-    if mallopt is None:
-        return ''
-    mallopt.argtypes = (ctypes.c_int, ctypes.c_int)
-    mallopt.restype = ctypes.c_int
-    if not all(mallopt(parameter, value) == 1 for parameter, value in _MALLOPT):
-        return 'malloc refused the settings for large blocks: images may arrive 3 ms later'
-    return 'malloc keeps image-sized blocks'
