@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lane_seg.engines import ENGINES
+from lane_seg_cli.errors import UsageError
 from lane_seg_cli.predict_summary import Tally, print_summary
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from lane_seg.pipeline import LanePipeline
     from lane_seg_cli.predict_plan import ImageJob, VideoJob
+    from lane_seg_cli.predict_table import ShareTable
 
 __all__ = ['DESCRIPTION', 'EPILOG', 'add_arguments', 'predict', 'run']
 
@@ -30,7 +32,7 @@ DESCRIPTION = (
 )
 EPILOG = """examples:
   lane-seg predict photo.jpg --output masks
-  lane-seg predict ~/drive/ --output masks --overlay
+  lane-seg predict ~/drive/ --output masks --overlay --csv shares.csv --metadata gps.json
   lane-seg predict drive.mp4 --output films --model models/mine --engine onnxruntime --threads 2
 
 Files that cannot be read are named and left out; the exit code is then 1.
@@ -57,6 +59,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--overlay', action='store_true', help='also write X_overlay.jpg, classes drawn over X'
     )
+    parser.add_argument(
+        '--csv', type=Path, metavar='FILE', help='also write the share of each class of each image'
+    )
+    parser.add_argument(
+        '--metadata',
+        type=Path,
+        metavar='FILE',
+        help='JSON {image name: {key: value}}, joined as columns of --csv',
+    )
     parser.add_argument('--engine', choices=ENGINES, default='auto', help='(default: auto)')
     parser.add_argument(
         '--threads', type=int, default=0, metavar='N', help='CPU threads (default: engine decides)'
@@ -71,7 +82,11 @@ def run(args: argparse.Namespace) -> int:
     from lane_seg.engines import open_engine
     from lane_seg.pipeline import LanePipeline
     from lane_seg_cli.predict_plan import plan
+    from lane_seg_cli.predict_table import ShareTable, metadata_from_file
 
+    if args.metadata and not args.csv:
+        raise UsageError('--metadata adds columns to --csv, found no --csv; name the file')
+    metadata = metadata_from_file(args.metadata) if args.metadata else {}
     # Files that cannot be decoded are named by us; lines of libraries would tear the bar.
     os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', str(_FFMPEG_QUIET))
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
@@ -81,28 +96,35 @@ def run(args: argparse.Namespace) -> int:
     if not work.jobs:
         return 1
     bundle = ModelBundle.load(args.model)
-    with open_engine(bundle, args.engine, threads=args.threads) as engine:
-        tally = predict(work.jobs, LanePipeline(bundle, engine))
+    with (
+        open_engine(bundle, args.engine, threads=args.threads) as engine,
+        ShareTable(args.csv, bundle, metadata) as table,
+    ):
+        tally = predict(work.jobs, LanePipeline(bundle, engine), table)
         tally.failed += len(work.errors)
         print_summary(tally, bundle, engine, args.output)
     return 1 if tally.failed else 0
 
 
-def predict(jobs: Sequence[ImageJob | VideoJob], pipeline: LanePipeline) -> Tally:
+def predict(
+    jobs: Sequence[ImageJob | VideoJob], pipeline: LanePipeline, table: ShareTable
+) -> Tally:
     """Work off the jobs. A file that cannot be used is named on stderr and counted."""
     from lane_seg_cli.predict_plan import ImageJob, VideoJob
 
     tally = Tally()
     start = time.monotonic()
-    _predict_images([job for job in jobs if isinstance(job, ImageJob)], pipeline, tally)
+    _predict_images([job for job in jobs if isinstance(job, ImageJob)], pipeline, tally, table)
     for job in jobs:
         if isinstance(job, VideoJob):
-            _predict_video(job, pipeline, tally)
+            _predict_video(job, pipeline, tally, table)
     tally.seconds = time.monotonic() - start
     return tally
 
 
-def _predict_images(jobs: Sequence[ImageJob], pipeline: LanePipeline, tally: Tally) -> None:
+def _predict_images(
+    jobs: Sequence[ImageJob], pipeline: LanePipeline, tally: Tally, table: ShareTable
+) -> None:
     from lane_seg.errors import ImageError
     from lane_seg.sources import image_from_file
     from lane_seg_cli.progress import Progress
@@ -122,11 +144,12 @@ def _predict_images(jobs: Sequence[ImageJob], pipeline: LanePipeline, tally: Tal
                 if job.overlay is not None:
                     _write_image(job.overlay, pipeline.draw(image, result.mask))
                 tally.add(result.mask, result.inference_ms)
+                table.add(job.name, result.mask, result.inference_ms)
                 tally.images += 1
             progress.advance()
 
 
-def _predict_video(job: VideoJob, pipeline: LanePipeline, tally: Tally) -> None:
+def _predict_video(job: VideoJob, pipeline: LanePipeline, tally: Tally, table: ShareTable) -> None:
     from lane_seg.video_writer import new_video
     from lane_seg_cli.progress import Progress
 
@@ -148,6 +171,7 @@ def _predict_video(job: VideoJob, pipeline: LanePipeline, tally: Tally) -> None:
             result = pipeline.process(frame.image)
             film.add(pipeline.draw(frame.image, result.mask))
             tally.add(result.mask, result.inference_ms)
+            table.add(frame.name, result.mask, result.inference_ms)
             tally.frames += 1
             progress.advance()
 

@@ -18,11 +18,13 @@ class ImageJob:
 
     Attributes:
         source: the image.
+        name: of the image, relative to the input that was named.
         mask: the PNG to write.
         overlay: the JPEG to write, None if it is not wanted.
     """
 
     source: Path
+    name: str
     mask: Path
     overlay: Path | None
 
@@ -135,7 +137,8 @@ def _jobs(path: Path, output: Path, overlay: bool) -> list[Job]:
     for file in files:
         mask = (output / file).with_suffix('.png')
         name = f'{file.stem}_overlay.jpg'
-        jobs.append(ImageJob(source.root / file, mask, mask.with_name(name) if overlay else None))
+        overlay_path = mask.with_name(name) if overlay else None
+        jobs.append(ImageJob(source.root / file, file.as_posix(), mask, overlay_path))
     return jobs
 
 
