@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     'IMAGE_SUFFIXES', 'VIDEO_SUFFIXES', 'ImageSource', 'Source', 'SourceFrame', 'VideoSource',
-    'image_from_file', 'open_source',
+    'image_from_file', 'natural_order', 'open_source',
 ]  # fmt: skip
 
 IMAGE_SUFFIXES = ('.bmp', '.jpeg', '.jpg', '.pgm', '.png', '.ppm', '.tif', '.tiff', '.webp')
@@ -219,6 +219,18 @@ def image_from_file(path: Path) -> NDArray[np.uint8]:
     return np.asarray(image, np.uint8)
 
 
+def natural_order(path: Path) -> tuple[list[list[str | int]], str]:
+    """Key for sorting: numbers in names by their value; the name itself decides between equals."""
+    keys: list[list[str | int]] = [
+        [
+            int(piece) if number % 2 else piece.casefold()
+            for number, piece in enumerate(re.split(r'([0-9]+)', part))
+        ]
+        for part in path.parts
+    ]
+    return keys, str(path)
+
+
 def _is_whole_jpeg(data: bytes) -> bool:
     """Whether the end marker comes; some decoders fill what is missing with grey and say nothing.
 
@@ -253,7 +265,7 @@ def _image_files(root: Path) -> tuple[Path, ...]:
             f'found none{hint}',
             cause='type',
         )
-    return tuple(sorted((image.relative_to(root) for image in images), key=_natural_order))
+    return tuple(sorted((image.relative_to(root) for image in images), key=natural_order))
 
 
 def _is_new(folder: Path, seen: set[str]) -> bool:
@@ -271,18 +283,6 @@ def _raise(error: OSError) -> None:
         'check its permissions',
         cause='type',
     ) from error
-
-
-def _natural_order(path: Path) -> tuple[list[list[str | int]], str]:
-    """Sort numbers in names by their value; the name itself decides between equals."""
-    keys: list[list[str | int]] = [
-        [
-            int(piece) if number % 2 else piece.casefold()
-            for number, piece in enumerate(re.split(r'([0-9]+)', part))
-        ]
-        for part in path.parts
-    ]
-    return keys, str(path)
 
 
 def _video(path: Path) -> VideoSource:
