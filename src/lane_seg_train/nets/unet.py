@@ -1,4 +1,4 @@
-"""A U-Net shaped by what int8 kernels do well.
+"""U-Nets; by default one shaped by what int8 kernels do well.
 
 U-Net: Ronneberger et al., 2015 (arXiv:1505.04597). The changes, each for a measured reason (see
 docs/decisions): a stride-2 stem instead of full-resolution convolutions; dense 3x3 convolutions
@@ -12,97 +12,104 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
 from torch import nn
-from torch.nn import functional
 
-from lane_seg.errors import LaneSegError
+from lane_seg_train.nets.layers import (
+    conv_norm_relu,
+    decode,
+    decoder_step,
+    dropout,
+    initialize_for_relu,
+    stacked,
+)
+from lane_seg_train.nets.net import Net
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import torch
+
+    from lane_seg_train.config import NetConfig
 
 __all__ = ['UNet']
 
-STEM_STRIDE = 2
 
+class UNet(Net):
+    """A stem, `depth` halvings, and the way back up with a skip at each level.
 
-def conv_bn_relu(
-    in_channels: int, out_channels: int, *, kernel: int = 3, stride: int = 1
-) -> nn.Sequential:
-    """Convolution with 'same' padding, batch normalization, ReLU."""
-    return nn.Sequential(
-        nn.Conv2d(in_channels, out_channels, kernel, stride, kernel // 2, bias=False),
-        nn.BatchNorm2d(out_channels),
-        nn.ReLU(inplace=True),
-    )
+    Level i has `width * multipliers[i]` channels. A level is one step down (a 3x3 convolution of
+    stride 2, or max pooling), then `convs` 3x3 convolutions; on the way back, `convs` of them
+    again. The stem shrinks by `stem_stride` before all that, and the head undoes it; a stem of
+    stride 1 counts as the first convolution of its level.
 
+    Ronneberger's U-Net is
 
-class UNet(nn.Module):
-    """Small dense U-Net with a strided stem and additive skips.
+        net: {name: unet, width: 64, depth: 4, multipliers: [1, 2, 4, 8, 16], stem_stride: 1,
+              skip: concat, convs: 2, down: pool, batch_norm: false}
+
+    but for two things: convolutions are padded, so that the logits have the size of the image,
+    and the way up is a 1x1 convolution and a nearest resize instead of a 2x2 transposed one.
 
     Args:
+        config: width, depth, multipliers, stem_stride, skip, convs, down, batch_norm, dropout and
+            in_channels of it.
         num_classes: number of output channels.
-        width: channels after the stem.
-        depth: number of halvings after the stem.
-        multipliers: channels of level i are `width * multipliers[i]`; depth + 1 of them.
-
-    Shape:
-        input (N, 3, H, W) float, (x - 128) / 64 of BGR 0..255; output (N, num_classes, H, W)
-        logits. H and W must be multiples of `size_multiple`.
     """
 
-    def __init__(
-        self,
-        *,
-        num_classes: int,
-        width: int = 24,
-        depth: int = 4,
-        multipliers: Sequence[int] = (1, 2, 4, 8, 8),
-    ) -> None:
-        super().__init__()
-        if depth < 1 or len(multipliers) != depth + 1:
-            raise LaneSegError(
-                f'expected depth + 1 = {depth + 1} multipliers, found {list(multipliers)}'
-            )
-        self.size_multiple = STEM_STRIDE * 2**depth
-        channels = [width * factor for factor in multipliers]
-        self.stem = conv_bn_relu(3, channels[0], stride=STEM_STRIDE)
-        self.encoder = nn.ModuleList([conv_bn_relu(channels[0], channels[0])])
+    keys = (
+        'width', 'depth', 'multipliers', 'stem_stride', 'skip', 'convs', 'down', 'batch_norm'
+    )  # fmt: skip
+
+    def __init__(self, config: NetConfig, num_classes: int) -> None:
+        super().__init__(config.in_channels, config.stem_stride * 2**config.depth)
+        self.skip = config.skip
+        batch_norm, convs = config.batch_norm, config.convs
+        multipliers = config.multipliers or [min(2**i, 8) for i in range(config.depth + 1)]
+        channels = [config.width * factor for factor in multipliers]
+        self.stem = _stem(config.in_channels, channels[0], config.stem_stride, batch_norm)
+        rest = convs - 1 if config.stem_stride == 1 else convs
+        self.encoder = nn.ModuleList(
+            [stacked(channels[0], channels[0], rest, batch_norm=batch_norm)]
+        )
         self.up = nn.ModuleList()
         self.decoder = nn.ModuleList()
         for shallow, deep in zip(channels, channels[1:], strict=False):
-            self.encoder.append(
-                nn.Sequential(conv_bn_relu(shallow, deep, stride=2), conv_bn_relu(deep, deep))
+            if config.down == 'pool':
+                down: nn.Module = nn.MaxPool2d(2)
+                level = stacked(shallow, deep, convs, batch_norm=batch_norm)
+            else:
+                down = conv_norm_relu(shallow, deep, stride=2, batch_norm=batch_norm)
+                level = stacked(deep, deep, convs, batch_norm=batch_norm)
+            self.encoder.append(nn.Sequential(down, level))
+            up, decoder = decoder_step(
+                deep, shallow, skip=config.skip, convs=convs, batch_norm=batch_norm
             )
-            self.up.append(
-                nn.Sequential(nn.Conv2d(deep, shallow, 1, bias=False), nn.BatchNorm2d(shallow))
-            )
-            self.decoder.append(conv_bn_relu(shallow, shallow))
-        self.head = nn.Conv2d(channels[0], num_classes * STEM_STRIDE**2, 1)
-        self.depth_to_space = nn.PixelShuffle(STEM_STRIDE)
+            self.up.append(up)
+            self.decoder.append(decoder)
+        self.dropout = dropout(config.dropout)
+        self.head = nn.Conv2d(channels[0], num_classes * config.stem_stride**2, 1)
+        is_strided = config.stem_stride > 1
+        self.depth_to_space = nn.PixelShuffle(config.stem_stride) if is_strided else nn.Identity()
+        if not batch_norm:
+            initialize_for_relu(self)
 
-    def check_size(self, height: int, width: int) -> None:
-        """Raise LaneSegError, naming the nearest valid size, if the input cannot be halved."""
-        multiple = self.size_multiple
-        if height % multiple or width % multiple or not height or not width:
-            near = [max(multiple, round(size / multiple) * multiple) for size in (height, width)]
-            raise LaneSegError(
-                f'expected height and width to be multiples of {multiple}, found '
-                f'{height}x{width}; the nearest valid size is {near[0]}x{near[1]}'
-            )
-
-    def forward(self, tensor: torch.Tensor) -> torch.Tensor:
-        """Compute logits; see Shape above."""
-        skips = []
-        features = self.stem(tensor)
+    def logits_from_features(self, features: torch.Tensor) -> torch.Tensor:
+        """Down and up again; see the base class."""
+        features = self.stem(features)
+        levels = []
         for level in self.encoder:
             features = level(features)
-            skips.append(features)
-        skips.pop()
-        for up, decode, skip in zip(
-            reversed(self.up), reversed(self.decoder), reversed(skips), strict=True
-        ):
-            larger = functional.interpolate(up(features), scale_factor=2.0, mode='nearest')
-            features = decode(functional.relu(skip + larger))
-        logits: torch.Tensor = self.depth_to_space(self.head(features))
+            levels.append(features)
+        decoded = decode(
+            self.dropout(features), levels[:-1], self.up, self.decoder, skip=self.skip
+        )
+        logits: torch.Tensor = self.depth_to_space(self.head(decoded))
         return logits
+
+
+def _stem(in_channels: int, channels: int, stride: int, batch_norm: bool) -> nn.Sequential:
+    if stride < 4:
+        return conv_norm_relu(in_channels, channels, stride=stride, batch_norm=batch_norm)
+    # One 3x3 convolution of stride 4 would not look at every fourth row and column.
+    return nn.Sequential(
+        conv_norm_relu(in_channels, channels, stride=2, batch_norm=batch_norm),
+        conv_norm_relu(channels, channels, stride=2, batch_norm=batch_norm),
+    )
