@@ -80,7 +80,7 @@ $(STAMPS)/torch: $(STAMPS)/venv $(PINS)
 
 $(STAMPS)/test: $(STAMPS)/runtime $(STAMPS)/torch
 	@echo 'Installing what training and the tests need ...'
-	$(INSTALL) --editable '.[runtime,ros,train,test,dev]'
+	$(INSTALL) --editable '.[runtime,ros,train,transformers,test,dev]'
 	@touch $@
 
 $(STAMPS)/carla: $(STAMPS)/runtime

@@ -57,13 +57,16 @@ ROS = [
     'ros-std-msgs>=5.3,<6',
 ]
 TRAIN = [
-    'lightning>=2.4',
+    'lightning>=2.5',
+    'matplotlib>=3.7',
     'numpy>=1.21',
     'onnx>=1.14',
     'onnxruntime>=1.16',
     'opencv-python-headless>=4.5',
     'pyyaml>=5.4',
     'rich>=13',
+    'safetensors>=0.4',
+    'scipy>=1.9',
     'tensorboard>=2.16',
     'torch>=2.6',
     'torchmetrics>=1.4',
@@ -85,6 +88,8 @@ EXTRAS = {
     'runtime': RUNTIME,
     'ros': ROS,
     'train': TRAIN,
+    # DeepLabV3+ and SegFormer for comparison; nothing else of ours needs it.
+    'transformers': ['transformers>=4.46'],
     'carla': ['carla==0.9.16', 'msgpack>=1.0'],
     'tensorrt': ['pycuda>=2024.1', 'tensorrt>=10.3,<12'],
     # colcon runs pytest, and not unittest, because an extra named `test` asks for it.

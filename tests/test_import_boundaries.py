@@ -33,7 +33,7 @@ ROS = (
     'std_msgs',
     'vision_msgs',
 )
-TORCH = ('lightning', 'pytorch_lightning', 'torch', 'torchmetrics')
+TORCH = ('lightning', 'pytorch_lightning', 'torch', 'torchmetrics', 'transformers')
 GPU = ('pycuda', 'tensorrt', 'tensorrt_rtx')
 CPU_ENGINES = ('onnxruntime', 'openvino')
 CARLA = ('carla',)

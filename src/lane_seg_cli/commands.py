@@ -35,7 +35,12 @@ COMMANDS = (
     Command('play', 'lane_seg_ros.camera_player', 'be a ROS 2 camera', 'runtime,ros'),
     Command('predict', 'lane_seg_cli.predict', 'masks of images, film of a video', 'runtime'),
     Command('benchmark', 'lane_seg_cli.benchmark', 'time each stage of a model', 'runtime'),
+    Command('data', 'lane_seg_train.data_command', 'check, count, look at data sets', 'train'),
     Command('train', 'lane_seg_train.train', 'train a network from a recipe', 'train'),
+    Command('report', 'lane_seg_train.report.command', 'curves and page of a run', 'train'),
+    Command(
+        'compare-models', 'lane_seg_train.compare_models', 'train and time several nets', 'train'
+    ),
     Command('export', 'lane_seg_train.export', 'make a bundle of a checkpoint', 'train'),
     Command('evaluate', 'lane_seg_train.evaluate', 'IoU of a model on labelled images', 'train'),
 )

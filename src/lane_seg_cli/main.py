@@ -67,7 +67,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def overview() -> str:
     """The text of `lane-seg` alone."""
-    rows = '\n'.join(f'  {command.name:<10} {command.help}' for command in COMMANDS)
+    rows = '\n'.join(f'  {command.name:<14} {command.help}' for command in COMMANDS)
     return (
         f'lane-seg {__version__}: a camera topic in, lane mask and overlay topics out, '
         f'in real time.\n\n'

@@ -90,7 +90,9 @@ class Checkpoint:
             net_config = NetConfig(
                 **{**raw['net_config'], 'multipliers': tuple(raw['net_config']['multipliers'])}
             )
-            net = build_net(net_config, len(raw['classes']))
+            # The weights to start from, which may be gone by now, are no matter any more.
+            start = dataclasses.replace(net_config, weights='')
+            net = build_net(start, len(raw['classes']))
             net.load_state_dict(raw['state_dict'])
             return cls(
                 net=net.eval(),

@@ -1,61 +1,119 @@
-"""One readable YAML file describes a training run; unknown keys are errors, not surprises."""
+"""What a training run is made of: every key of its YAML file, with its default.
+
+Reading and writing that file is `lane_seg_train.config_file`.
+"""
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-import difflib
-import types
-import typing
 from dataclasses import dataclass, field
-from pathlib import Path
-
-import yaml
 
 from lane_seg.errors import LaneSegError
-
-if typing.TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 __all__ = [
     'AugmentConfig',
     'DataConfig',
+    'LossConfig',
     'NetConfig',
+    'OptimizerConfig',
+    'ScheduleConfig',
     'TrainConfig',
-    'load_config',
-    'plain_config',
-    'with_overrides',
 ]
 
-T = typing.TypeVar('T', bound='DataclassInstance')
 Labels = dict[str | int, str | list[str]]
 
 
 @dataclass(frozen=True)
 class NetConfig:
-    """The network: U-Net with strided stem and additive skips (`lane_seg_train.nets`)."""
+    """The network, built by `lane_seg_train.nets.build_net`."""
 
-    name: str = 'unet'
-    width: int = 24  # channels after the stem
-    depth: int = 4  # number of further halvings
-    multipliers: tuple[int, ...] = (1, 2, 4, 8, 8)  # channels of each level, times width
+    name: str = 'unet'  # one of lane_seg_train.nets.NETS
+    width: int = 24  # channels of the first level (unet)
+    depth: int = 4  # number of halvings after the stem (unet)
+    multipliers: tuple[int, ...] = ()  # channels of each level / width; () is 1, 2, 4, 8, 8 ...
+    in_channels: int = 3  # 3: colour; 1: the network sees the grey mean of the image
+    stem_stride: int = 2  # 1, 2 or 4: how much the first convolution shrinks (unet)
+    skip: str = 'add'  # or 'concat' (unet, mobilenetv2_unet)
+    convs: int = 1  # 3x3 convolutions of a level after the step down, and of one on the way up
+    down: str = 'conv'  # step down: 'conv' of stride 2, or 'pool' as in the U-Net of 2015 (unet)
+    batch_norm: bool = True  # (unet, fcn8s)
+    dropout: float = 0.0  # probability; the deepest level of a U-Net, else see the network
+    variant: str = ''  # size of a family: 'b0' to 'b5' of segformer, '0.5' or so of others
+    weights: str = ''  # checkpoint, state dict, or model name of transformers, to start from
+
+    def __post_init__(self) -> None:
+        for key in ('width', 'depth', 'convs'):
+            if getattr(self, key) < 1:
+                raise LaneSegError(f'net.{key}: expected at least 1, found {getattr(self, key)}')
+        choices: dict[str, tuple[object, ...]] = {
+            'in_channels': (1, 3),
+            'stem_stride': (1, 2, 4),
+            'skip': ('add', 'concat'),
+            'down': ('conv', 'pool'),
+        }
+        for key, known in choices.items():
+            if getattr(self, key) not in known:
+                raise LaneSegError(
+                    f'net.{key}: expected one of {", ".join(map(str, known))}, '
+                    f'found {getattr(self, key)}'
+                )
+        _expect_within('net.dropout', self.dropout, 0.95, 'a probability')
+        if self.multipliers and len(self.multipliers) != self.depth + 1:
+            raise LaneSegError(
+                f'net.multipliers: expected depth + 1 = {self.depth + 1} of them, '
+                f'found {list(self.multipliers)}'
+            )
+        if min(self.multipliers, default=1) < 1:
+            raise LaneSegError(
+                f'net.multipliers: expected numbers of 1 or more, found {list(self.multipliers)}'
+            )
 
 
 @dataclass(frozen=True)
 class DataConfig:
-    """One data set: folders below --data, or frames of the built-in road scene."""
+    """One data set: files below --data, or frames of the built-in road scene."""
 
     name: str
-    labels: Labels  # label value -> class names that the pixel may be
-    images: str = ''  # folder of images, or 'scene' for the procedural road scene
-    masks: str = ''  # folder of label PNGs with the same stems
+    labels: Labels  # label value, its name or 'other' -> classes that the pixel may be, or 'any'
+    format: str = 'folders'  # how files are laid out: one of lane_seg_train.datasets.FORMATS
+    images: str = ''  # folder of images (or of the whole data set), or 'scene'
+    masks: str = ''  # folder of label PNGs, file of annotations, or kind of label (see the format)
+    split: str = ''  # 'train', 'val' or 'test' of a format that knows splits
     channel: str = ''  # 'red', 'green' or 'blue' if the label value is one channel of a colour PNG
-    first: str = ''  # only files with this stem or after it (contiguous blocks, never random)
-    before: str = ''  # only files with a stem before this one
+    palette: dict[str, tuple[int, int, int]] = field(default_factory=dict)  # name -> R, G, B
+    thickness: int = 5  # of polylines, in pixels of the image
+    strict: bool = False  # a label without an image is an error
+    include: str = ''  # .txt, .csv or .json file with the names to take
+    first: str = ''  # only images with this name or after it (contiguous blocks, never random)
+    before: str = ''  # only images with a name before this one
+    part: tuple[float, float] = (0.0, 1.0)  # only this share of each block, by order of names
+    blocks: int = 1  # number of contiguous blocks that `part` is taken of
+    exclude: str = ''  # .txt, .csv or .json file with the names to leave out
+    foreground: tuple[str, ...] = ()  # classes that `foreground_share` counts
+    foreground_share: tuple[float, float] = (0.0, 1.0)  # take images whose share lies in it
+    limit: int = 0  # at most so many images, evenly spaced; 0 takes all
     repeat: float = 1.0  # how often an epoch shows each image, on average
     licence: str = 'not stated'  # of the images; goes into the model card
     scene_seeds: tuple[int, int] = (0, 0)  # for images: scene, first seed and number of seeds
     scene_frames: int = 4  # frames of each seed
+
+    def __post_init__(self) -> None:
+        for key in ('part', 'foreground_share'):
+            low, high = getattr(self, key)
+            if not 0 <= low <= high <= 1 or (key == 'part' and low == high):
+                raise LaneSegError(
+                    f'data set {self.name!r}: {key}: expected [from, to] in rising order within '
+                    f'0..1, found [{low}, {high}]'
+                )
+        for key, least in (('blocks', 1), ('thickness', 1), ('limit', 0)):
+            if getattr(self, key) < least:
+                raise LaneSegError(
+                    f'data set {self.name!r}: {key}: expected at least {least}, '
+                    f'found {getattr(self, key)}'
+                )
+        if self.repeat < 0:
+            raise LaneSegError(
+                f'data set {self.name!r}: repeat: expected at least 0, found {self.repeat}'
+            )
 
 
 @dataclass(frozen=True)
@@ -63,16 +121,129 @@ class AugmentConfig:
     """Random changes of training images (never of validation images)."""
 
     flip: float = 0.5  # probability
+    vertical_flip: float = 0.0  # probability; for pictures without an up, such as microscopy
     scale: tuple[float, float] = (0.8, 1.7)  # zoom, drawn log-uniform
     stretch: float = 0.15  # aspect ratio changes by up to this factor
     rotate_deg: float = 3.0
+    shear_deg: float = 0.0
     brightness: float = 45.0  # b in a (x - 128) + 128 + b
     contrast: float = 0.4  # a in 1 +- contrast
     colour: float = 0.12  # gain of each channel in 1 +- colour
+    channel_shift: float = 0.0  # grey levels added to each channel by chance
     gamma: float = 0.4  # exponent in 1 +- gamma
-    blur: float = 0.15  # probability
+    blur: float = 0.15  # probability of a picture out of focus or smeared by motion
     noise: float = 8.0  # largest standard deviation, grey levels
-    shadow: float = 0.25  # probability of a dark polygon
+    shadow: float = 0.25  # probability of hard shadows on the street
+    rain: float = 0.0  # probability
+    fog: float = 0.0  # probability
+    glare: float = 0.0  # probability of a low sun or a head lamp
+    night: float = 0.0  # probability of darkness with a lit patch ahead
+
+    def __post_init__(self) -> None:
+        chances = ('flip', 'vertical_flip', 'blur', 'shadow', 'rain', 'fog', 'glare', 'night')
+        for key in chances:
+            _expect_within(f'augment.{key}', getattr(self, key), 1, 'a probability')
+        # A factor of 1 - range stays above 0, and a turned or sheared picture in its frame.
+        for key in ('stretch', 'contrast', 'colour', 'gamma'):
+            _expect_within(f'augment.{key}', getattr(self, key), 0.95, 'a share')
+        for key in ('brightness', 'channel_shift', 'noise'):
+            _expect_within(f'augment.{key}', getattr(self, key), 255, 'grey levels')
+        _expect_within('augment.rotate_deg', self.rotate_deg, 180, 'degrees')
+        _expect_within('augment.shear_deg', self.shear_deg, 60, 'degrees')
+
+
+def _expect_within(key: str, value: float, most: float, what: str) -> None:
+    if not 0 <= value <= most:
+        raise LaneSegError(f'{key}: expected {what} from 0 to {most:g}, found {value}')
+
+
+@dataclass(frozen=True)
+class LossConfig:
+    """What is minimized, built by `lane_seg_train.losses.build_loss`."""
+
+    name: str = 'ce+dice'  # terms joined by '+', out of lane_seg_train.losses.LOSSES
+    weights: dict[str, float] = field(default_factory=dict)  # term -> factor; 1 if not listed
+    class_weights: dict[str, float] = field(default_factory=dict)  # class -> factor
+    focal_gamma: float = 2.0  # how fast 'focal' and 'self_balanced_focal' forget easy pixels
+    balance: float = 3.0  # of 'self_balanced_focal': weight of a class that fills the image
+    smooth: float = 100.0  # pixels; 'dice' and 'jaccard' without the class in the batch: k wrong
+    # pixels cost k / (k + smooth), none cost nothing
+
+    def __post_init__(self) -> None:
+        _expect_within('loss.focal_gamma', self.focal_gamma, 10, 'a power')
+        for key in ('balance', 'smooth'):
+            if not 0 < getattr(self, key) < float('inf'):
+                raise LaneSegError(
+                    f'loss.{key}: expected a number above 0, found {getattr(self, key)}'
+                )
+        for key in ('weights', 'class_weights'):
+            for name, factor in getattr(self, key).items():
+                if not 0 <= factor < float('inf'):
+                    raise LaneSegError(
+                        f'loss.{key}.{name}: expected a factor of 0 or more, found {factor}'
+                    )
+
+
+@dataclass(frozen=True)
+class OptimizerConfig:
+    """The optimizer, built by `lane_seg_train.optimizers.build_optimizer`."""
+
+    name: str = 'adamw'  # one of lane_seg_train.optimizers.OPTIMIZERS
+    learning_rate: float = 2e-3  # after warm-up
+    # Of weights of convolutions, never of biases and normalizations. 'adamw', 'nadam' and 'radam'
+    # shrink the weights by it; the others add it to the gradient, where 1e-4 is usual.
+    weight_decay: float = 1e-2
+    betas: tuple[float, float] = (0.9, 0.999)  # of the optimizers with 'adam' in their name
+    momentum: float = 0.9  # of 'sgd' and 'rmsprop'
+    nesterov: bool = False  # of 'sgd'
+
+    def __post_init__(self) -> None:
+        if not 0 < self.learning_rate < float('inf'):
+            raise LaneSegError(
+                f'optimizer.learning_rate: expected a number above 0, found {self.learning_rate}'
+            )
+        _expect_within('optimizer.weight_decay', self.weight_decay, 1, 'a factor')
+        for key, shares in (('momentum', (self.momentum,)), ('betas', self.betas)):
+            if not all(0 <= share < 1 for share in shares):
+                raise LaneSegError(
+                    f'optimizer.{key}: expected a share from 0 to below 1, '
+                    f'found {getattr(self, key)}'
+                )
+        if self.nesterov and self.momentum == 0:
+            raise LaneSegError(
+                'optimizer.nesterov: expected optimizer.momentum above 0, found 0; '
+                'switch one of them'
+            )
+
+
+@dataclass(frozen=True)
+class ScheduleConfig:
+    """The learning rate over optimizer steps, built by `lane_seg_train.schedules`."""
+
+    name: str = 'cosine'  # one of lane_seg_train.schedules.SCHEDULES
+    warmup_epochs: float = 1.0
+    warmup: str = 'linear'  # or 'quadratic'
+    # Learning rate at the last step, as a share of that after warm-up. 'plateau' never goes below
+    # it, 'exponential' needs more than 0, 'constant' has no use for it.
+    final: float = 0.0
+    power: float = 0.9  # of 'polynomial'
+    patience: int = 3  # of 'plateau': validations without a better one before the rate falls
+    factor: float = 0.5  # of 'plateau': what the rate is multiplied by
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.warmup_epochs < float('inf'):
+            raise LaneSegError(
+                f'schedule.warmup_epochs: expected 0 or more, found {self.warmup_epochs}'
+            )
+        _expect_within('schedule.final', self.final, 1, 'a share')
+        if not 0 < self.power < float('inf'):
+            raise LaneSegError(f'schedule.power: expected a number above 0, found {self.power}')
+        if self.patience < 1:
+            raise LaneSegError(f'schedule.patience: expected at least 1, found {self.patience}')
+        if not 0 < self.factor < 1:
+            raise LaneSegError(
+                f'schedule.factor: expected a share between 0 and 1, found {self.factor}'
+            )
 
 
 @dataclass(frozen=True)
@@ -83,26 +254,44 @@ class TrainConfig:
     train: tuple[DataConfig, ...]
     val: tuple[DataConfig, ...]
     classes: tuple[str, ...] = ('background', 'road', 'lane_marking')
+    colours: dict[str, tuple[int, int, int]] = field(default_factory=dict)  # class -> R, G, B
     height: int = 256
     width: int = 512
     net: NetConfig = field(default_factory=NetConfig)
     augment: AugmentConfig = field(default_factory=AugmentConfig)
+    loss: LossConfig = field(default_factory=LossConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    schedule: ScheduleConfig = field(default_factory=ScheduleConfig)
     weak_points: tuple[str, ...] = ()  # what is known to go wrong; goes into the model card
-    monitor: str = ''  # metric that picks the best epoch: '<val set>/<class>'
+    monitor: str = ''  # metric that picks the best validation: '<val set>/<class>'
     epochs: int = 40
-    batch_size: int = 16
-    learning_rate: float = 2e-3
-    weight_decay: float = 1e-2
-    warmup_epochs: float = 1.0
-    dice_weight: float = 1.0
-    workers: int = 1
-    precision: str = '32-true'  # Lightning's names: '32-true', 'bf16-mixed', '16-mixed'
+    batch_size: int = 16  # images of one process in one step
+    accumulate: int = 1  # batches whose gradients make one optimizer step
+    clip: float = 0.0  # largest norm of the gradient; 0 does not clip
+    epoch_share: float = 1.0  # share of the training images that one epoch shows
+    val_share: float = 1.0  # share of the validation images, evenly spaced
+    validations_per_epoch: int = 1
+    early_stop: int = 0  # stop after so many validations without a better one; 0 never
+    workers: int = 1  # processes that load and augment
+    precision: str = 'auto'  # or '32-true', 'bf16-mixed', '16-mixed'; see trainer/precision.py
+    save_steps: int = 0  # optimizer steps between saves; 0: as often as 2 % of the time allows
+    snapshots: int = 4  # validation images drawn beside label and prediction
+    tracker: str = ''  # also log to 'wandb' or 'mlflow', where installed
     seed: int = 0
 
     def __post_init__(self) -> None:
-        for key in ('height', 'width', 'epochs', 'batch_size'):
+        for key in ('height', 'width', 'epochs', 'batch_size', 'accumulate'):
             if getattr(self, key) < 1:
                 raise LaneSegError(f'{key}: expected at least 1, found {getattr(self, key)}')
+        if self.validations_per_epoch < 1:
+            raise LaneSegError(
+                f'validations_per_epoch: expected at least 1, found {self.validations_per_epoch}'
+            )
+        for key in ('epoch_share', 'val_share'):
+            if not 0 < getattr(self, key) <= 1:
+                raise LaneSegError(
+                    f'{key}: expected a share above 0 and up to 1, found {getattr(self, key)}'
+                )
         for key in ('train', 'val'):
             names = [data.name for data in getattr(self, key)]
             if not names or len(set(names)) < len(names):
@@ -115,123 +304,3 @@ class TrainConfig:
             raise LaneSegError(
                 f'augment.scale: expected [low, high] with 0 < low <= high, found [{low}, {high}]'
             )
-
-
-def load_config(path: str | Path) -> TrainConfig:
-    """Read a YAML configuration.
-
-    Raises:
-        LaneSegError: no such file, not YAML, an unknown key (the nearest known one is named), a
-            missing key or a value of the wrong type.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise LaneSegError(f'expected a training configuration, found no file {path}')
-    try:
-        raw = yaml.safe_load(path.read_text(encoding='utf-8'))
-    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise LaneSegError(f'{path}: expected YAML, found: {error}') from error
-    return _build(TrainConfig, raw, str(path))
-
-
-def with_overrides(config: TrainConfig, settings: list[str]) -> TrainConfig:
-    """Apply `--set net.width=32` style changes; values are read as YAML.
-
-    Raises:
-        LaneSegError: not key=value, an unknown key, or a value of the wrong type.
-    """
-    raw = dataclasses.asdict(config)
-    for setting in settings:
-        key, equals, text = setting.partition('=')
-        if not equals:
-            raise LaneSegError(f'--set: expected key=value, found {setting!r}')
-        place: object = raw
-        known = list(raw)
-        *parents, last = key.split('.')
-        for part in parents:
-            place = place.get(part) if isinstance(place, dict) else None
-            known = list(place) if isinstance(place, dict) else known
-        if not isinstance(place, dict) or last not in place:
-            raise LaneSegError(f'--set: unknown key {key!r}{_nearest(last, known)}')
-        try:
-            place[last] = yaml.safe_load(text)
-        except yaml.YAMLError as error:
-            raise LaneSegError(f'--set {key}: expected YAML, found {text!r}') from error
-    return _build(TrainConfig, raw, '--set')
-
-
-def plain_config(config: TrainConfig) -> dict[str, object]:
-    """The configuration as plain dicts and lists, as `yaml.safe_dump` takes them."""
-
-    def plain(value: object) -> object:
-        if isinstance(value, dict):
-            return {key: plain(item) for key, item in value.items()}
-        if isinstance(value, tuple | list):
-            return [plain(item) for item in value]
-        return value
-
-    return {key: plain(value) for key, value in dataclasses.asdict(config).items()}
-
-
-def _nearest(key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1)
-    return f'; did you mean {close[0]!r}?' if close else f'; known keys: {", ".join(known)}'
-
-
-def _build(cls: type[T], raw: object, where: str) -> T:
-    if not isinstance(raw, dict):
-        raise LaneSegError(f'{where}: expected keys and values, found {raw!r}')
-    fields = {item.name: item for item in dataclasses.fields(cls)}
-    hints = typing.get_type_hints(cls)
-    for key in raw:
-        if key not in fields:
-            raise LaneSegError(f'{where}: unknown key {key!r}{_nearest(str(key), list(fields))}')
-    missing = [
-        name
-        for name, item in fields.items()
-        if name not in raw
-        and item.default is dataclasses.MISSING
-        and item.default_factory is dataclasses.MISSING
-    ]
-    if missing:
-        raise LaneSegError(f'{where}: expected the key(s) {", ".join(missing)}, found none')
-    return cls(**{key: _value(hints[key], raw[key], f'{where}: {key}') for key in raw})
-
-
-def _value(hint: object, raw: object, where: str) -> object:
-    """Convert what YAML gave to the type of a field, or say what is wrong with it."""
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        for choice in inner:
-            with contextlib.suppress(LaneSegError):
-                return _value(choice, raw, where)
-        raise LaneSegError(f'{where}: expected {_type_name(hint)}, found {raw!r}')
-    if origin in (tuple, list):
-        if not isinstance(raw, list | tuple):
-            raise LaneSegError(f'{where}: expected a list, found {raw!r}')
-        if origin is tuple and inner[-1] is not Ellipsis and len(raw) != len(inner):
-            raise LaneSegError(f'{where}: expected {len(inner)} values, found {len(raw)}')
-        items = [_value(inner[0], item, f'{where}[{index}]') for index, item in enumerate(raw)]
-        return tuple(items) if origin is tuple else items
-    if origin is dict:
-        if not isinstance(raw, dict):
-            raise LaneSegError(f'{where}: expected a mapping, found {raw!r}')
-        return {
-            _value(inner[0], key, where): _value(inner[1], item, f'{where}[{key!r}]')
-            for key, item in raw.items()
-        }
-    if not isinstance(hint, type):
-        raise TypeError(f'{where}: a configuration field has the unsupported type {hint}')
-    if dataclasses.is_dataclass(hint):
-        return _build(hint, raw, where)
-    # YAML 1.1 reads 1e-3 as text.
-    if hint is float and isinstance(raw, int | str) and not isinstance(raw, bool):
-        with contextlib.suppress(ValueError):
-            return float(raw)
-    if not isinstance(raw, hint) or (hint is int and isinstance(raw, bool)):
-        raise LaneSegError(f'{where}: expected {_type_name(hint)}, found {raw!r}')
-    return raw
-
-
-def _type_name(hint: object) -> str:
-    return hint.__name__ if type(hint) is type else str(hint).replace(' | ', ' or ')

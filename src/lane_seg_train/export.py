@@ -29,7 +29,6 @@ EPILOG = """examples:
   lane-seg export runs/mine/checkpoint.pt --data ~/datasets --output models/mine
   lane-seg export runs/mine/checkpoint.pt --data ~/datasets --output models/f32 --precision fp32"""
 
-COLOURS_BGR = ((0, 0, 0), (60, 170, 0), (30, 60, 255), (255, 160, 0), (255, 0, 200), (0, 220, 255))
 UNLABELED_ID = 255
 
 
@@ -58,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from lane_seg.bundle import ModelBundle
-    from lane_seg_train.config import load_config
+    from lane_seg_train.config_file import load_config
 
     if (args.output / 'model.yaml').exists() and not args.force:
         raise LaneSegError(
@@ -123,6 +122,7 @@ def export(
     from lane_seg.engines import open_engine
     from lane_seg.pipeline import LanePipeline
     from lane_seg_train.checkpoint import Checkpoint
+    from lane_seg_train.colours import class_colours
     from lane_seg_train.datasets import open_data
     from lane_seg_train.evaluate import evaluate
     from lane_seg_train.model_card import model_card
@@ -156,8 +156,10 @@ def export(
             'fit': fit,
         },
         'classes': [
-            {'id': index, 'name': label, 'colour': list(COLOURS_BGR[index % len(COLOURS_BGR)])}
-            for index, label in enumerate(checkpoint.classes)
+            {'id': index, 'name': label, 'colour': list(colour)}
+            for index, (label, colour) in enumerate(
+                zip(checkpoint.classes, class_colours(checkpoint.classes, config), strict=True)
+            )
         ],
         'unlabeled_id': UNLABELED_ID,
         'precision': precision,

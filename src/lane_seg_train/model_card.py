@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from lane_seg_train.checkpoint import Checkpoint
-    from lane_seg_train.config import TrainConfig
+    from lane_seg_train.config import NetConfig, TrainConfig
 
 __all__ = ['model_card']
+
+
+def _settings(net: NetConfig) -> str:
+    """What of the network is not as by default: ' (width 32, multipliers [1, 2])'."""
+    changed = [
+        f'{field.name} {list(value) if isinstance(value, tuple) else value}'
+        for field in dataclasses.fields(net)
+        if field.name != 'name' and (value := getattr(net, field.name)) != field.default
+    ]
+    return f' ({", ".join(changed)})' if changed else ''
 
 
 def model_card(
@@ -37,8 +48,7 @@ def model_card(
         + ', '.join(f'{index} {name}' for index, name in enumerate(checkpoint.classes))
         + '.',
         '',
-        f'- Network: {net.name}, width {net.width}, depth {net.depth}, multipliers '
-        f'{list(net.multipliers)}, {parameters / 1e6:.2f} M parameters.',
+        f'- Network: {net.name}{_settings(net)}, {parameters / 1e6:.2f} M parameters.',
         f'- Input: uint8 BGR (1, {checkpoint.height}, {checkpoint.width}, 3), '
         f'camera images laid in by "{spec["input"]["fit"]}"; normalization is inside the graph.',
         f'- Output: uint8 class ids (1, {checkpoint.height}, {checkpoint.width}).',

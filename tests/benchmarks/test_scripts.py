@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import subprocess
@@ -57,3 +58,19 @@ def test_engines_compares_engines_threads_and_graphs(tmp_path: Path) -> None:
     report = json.loads((tmp_path / 'engines.json').read_text())
     assert len(report['rows']) == 2 * 2 * 2
     assert {'openvino', 'onnxruntime'} <= set(report['machine']['libraries'])
+
+
+def test_train_throughput_runs_every_contender(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip('lightning')
+    monkeypatch.syspath_prepend(str(ROOT / 'benchmarks'))
+    import train_throughput as script
+
+    from lane_seg_train.config_file import with_overrides
+
+    parsed = argparse.Namespace(size=(32, 64), width=4, batch_size=2)
+    config = with_overrides(script.config_of(parsed), ['net.depth=2', 'workers=0'])
+    script.write_data(tmp_path, 4, config)
+    for contender in script.CONTENDERS:
+        assert script.seconds_of(contender, tmp_path, config) > 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 import pytest
@@ -117,3 +118,10 @@ def test_an_older_checkpoint_survives_a_disk_that_is_full(
         checkpoint(seed=1).save(path)
     assert path.read_bytes() == before
     assert [item.name for item in tmp_path.iterdir()] == ['a.pt']
+
+
+def test_the_weights_that_training_started_from_may_be_gone(tmp_path: Path) -> None:
+    config = dataclasses.replace(CONFIG, weights=str(tmp_path / 'gone.pt'))
+    dataclasses.replace(checkpoint(), net_config=config).save(tmp_path / 'a.pt')
+    loaded = Checkpoint.load(tmp_path / 'a.pt')
+    assert loaded.net_config == config

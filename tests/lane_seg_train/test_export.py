@@ -17,7 +17,7 @@ from lane_seg.files import sha256_of
 from lane_seg.pipeline import LanePipeline
 from lane_seg_train import evaluate as evaluate_command
 from lane_seg_train import export as export_command
-from lane_seg_train.config import plain_config
+from lane_seg_train.config_file import plain_config
 from tests.lane_seg_train.tiny_training import random_checkpoint, tiny_config, write_pairs
 
 

@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import torch
+import yaml
 
 from lane_seg_train.checkpoint import Checkpoint
 from lane_seg_train.config import DataConfig, NetConfig, TrainConfig
+from lane_seg_train.config_file import plain_config
 from lane_seg_train.nets import build_net
 
 if TYPE_CHECKING:
@@ -55,9 +57,15 @@ def tiny_config() -> TrainConfig:
         monitor='tiny/lane_marking',
         weak_points=('cannot see in the dark',),
         epochs=2,
+        snapshots=1,
         batch_size=2,
         workers=0,
     )
+
+
+def write_recipe(path: Path, **changes: object) -> None:
+    """Write `tiny_config` as YAML, with other values for some of its keys."""
+    path.write_text(yaml.safe_dump({**plain_config(tiny_config()), **changes}), encoding='utf-8')
 
 
 def random_checkpoint() -> Checkpoint:

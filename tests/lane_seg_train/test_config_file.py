@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from lane_seg.errors import LaneSegError
-from lane_seg_train.config import TrainConfig, load_config, with_overrides
+from lane_seg_train.config import TrainConfig
+from lane_seg_train.config_file import load_config, with_overrides
 
 ROOT = Path(__file__).resolve().parents[2]
 LABELS = {0: ['background', 'road'], 255: ['lane_marking']}
@@ -52,11 +53,12 @@ def _lists(value: object) -> object:
 
 def test_numbers_that_yaml_reads_as_text_are_numbers(tmp_path: Path) -> None:
     path = tmp_path / 'recipe.yaml'
-    path.write_text(yaml.safe_dump(RECIPE) + 'learning_rate: 1e-3\nweight_decay: 1\n', 'utf-8')
+    optimizer = 'optimizer: {learning_rate: 1e-3, weight_decay: 1}\n'
+    path.write_text(yaml.safe_dump(RECIPE) + optimizer, 'utf-8')
     config = load_config(path)
-    assert config.learning_rate == 1e-3
-    assert config.weight_decay == 1.0
-    assert isinstance(config.weight_decay, float)
+    assert config.optimizer.learning_rate == 1e-3
+    assert config.optimizer.weight_decay == 1.0
+    assert isinstance(config.optimizer.weight_decay, float)
 
 
 @pytest.mark.parametrize(
@@ -69,8 +71,12 @@ def test_numbers_that_yaml_reads_as_text_are_numbers(tmp_path: Path) -> None:
         ({'epochs': 2.5}, 'epochs: expected int, found 2.5'),
         ({'epochs': True}, 'epochs: expected int, found True'),
         ({'epochs': 0}, 'epochs: expected at least 1, found 0'),
-        ({'learning_rate': 'fast'}, "learning_rate: expected float, found 'fast'"),
-        ({'learning_rate': False}, 'learning_rate: expected float, found False'),
+        ({'learning_rate': 1}, r"unknown key 'learning_rate'; did you mean 'optimizer.learning_"),
+        (
+            {'optimizer': {'learning_rate': 'fast'}},
+            "optimizer: learning_rate: expected float, found 'fast'",
+        ),
+        ({'clip': False}, 'clip: expected float, found False'),
         ({'name': 7}, 'name: expected str, found 7'),
         ({'classes': 'road'}, "classes: expected a list, found 'road'"),
         ({'classes': ['road', 1]}, r'classes\[1\]: expected str, found 1'),
@@ -116,17 +122,28 @@ def test_a_missing_or_unreadable_file_is_named(tmp_path: Path) -> None:
 
 def test_overrides_change_one_key_and_keep_the_rest(tmp_path: Path) -> None:
     config = load(tmp_path)
-    settings = ['epochs=3', 'net.width=8', 'learning_rate=1e-4', 'augment.scale=[1, 2]']
+    settings = ['epochs=3', 'net.width=8', 'optimizer.learning_rate=1e-4', 'augment.scale=[1, 2]']
     changed = with_overrides(config, settings)
-    assert (changed.epochs, changed.net.width, changed.learning_rate) == (3, 8, 1e-4)
+    assert (changed.epochs, changed.net.width) == (3, 8)
+    assert changed.optimizer.learning_rate == 1e-4
     assert changed.augment.scale == (1.0, 2.0)
     assert changed.train == config.train
     assert with_overrides(config, []) == config
 
 
+def test_overrides_reach_into_lists_and_free_mappings(tmp_path: Path) -> None:
+    settings = ['train.0.repeat=2.5', 'loss.weights.dice=0.5', 'train.0.labels.255=any']
+    changed = with_overrides(load(tmp_path), settings)
+    assert changed.train[0].repeat == 2.5
+    assert changed.loss.weights == {'dice': 0.5}
+    assert changed.train[0].labels == {0: ['background', 'road'], 255: 'any'}
+
+
 @pytest.mark.parametrize(
     ('setting', 'text'),
     [
+        ('train.1.repeat=2', "unknown key 'train.1.repeat'; known keys: 0"),
+        ('learning_rate=1', "unknown key 'learning_rate'; did you mean 'optimizer.learning_rate'"),
         ('epochs', "expected key=value, found 'epochs'"),
         ('epoch=3', "unknown key 'epoch'; did you mean 'epochs'"),
         ('net.widths=3', "unknown key 'net.widths'; did you mean 'width'"),

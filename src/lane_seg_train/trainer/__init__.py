@@ -1,0 +1,1 @@
+"""A training run: order of the images, batches, task, and what happens between the steps."""
