@@ -1,0 +1,1 @@
+"""Several networks under one harness: the same data, budget, validation and stop-watch."""
