@@ -19,7 +19,10 @@ __all__ = ['BestCheckpoint']
 
 
 class BestCheckpoint(Callback):
-    """Writes checkpoint.pt whenever a validation is the best one so far.
+    """Writes checkpoint.pt whenever no validation was better so far.
+
+    Of equals the last one counts: a metric that stays 0 at first says nothing about which of the
+    first validations was the best.
 
     Args:
         path: of checkpoint.pt.
@@ -42,7 +45,7 @@ class BestCheckpoint(Callback):
         assert isinstance(task, LaneTask)
         score = float(trainer.callback_metrics[task.config.monitor])
         # A metric without any labelled pixel is not a number: the first validation counts then.
-        if not (score > self.best or self.best == -math.inf):
+        if not (score >= self.best or self.best == -math.inf):
             return
         self.best = score if math.isfinite(score) else self.best
         if not trainer.is_global_zero:

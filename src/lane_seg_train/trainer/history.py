@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import csv
-import io
 import time
 from collections import defaultdict
 from collections.abc import Mapping
@@ -13,8 +11,9 @@ from typing import TYPE_CHECKING
 import torch
 from lightning.pytorch.callbacks import Callback
 
-from lane_seg.errors import LaneSegError
 from lane_seg.files import write_text
+from lane_seg_train.report.machine import record_session
+from lane_seg_train.run_csv import csv_text, read_rows
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
     from lane_seg_train.trainer.batches import Batch
 
-__all__ = ['History', 'read_rows']
+__all__ = ['History']
 
 FLUSH_EVERY_S = 5.0
 LOGGER_EVERY_STEPS = 10
@@ -75,10 +74,12 @@ class History(Callback):
         self._batch_start_s = time.monotonic()
         if not trainer.is_global_zero:
             return
+        folder = self.steps_path.parent
+        record_session(folder, step=trainer.global_step, device=_device(trainer))
         for path in (self.steps_path, self.metrics_path):
             kept = [row for row in read_rows(path) if int(row['step']) <= trainer.global_step]
             if kept or path.exists():
-                write_text(path, _csv_text(kept))
+                write_text(path, csv_text(kept))
 
     def on_train_epoch_start(self, _trainer: Trainer, _task: LightningModule) -> None:
         """Start the clock after a validation."""
@@ -142,7 +143,7 @@ class History(Callback):
         if trainer.is_global_zero:
             self._flush()
             rows = [*read_rows(self.metrics_path), row]
-            write_text(self.metrics_path, _csv_text(rows))
+            write_text(self.metrics_path, csv_text(rows))
             for logger in trainer.loggers:
                 logger.log_metrics(means | metrics, step=trainer.global_step)
 
@@ -176,35 +177,14 @@ class History(Callback):
             return
         is_new = not self.steps_path.is_file() or not self.steps_path.stat().st_size
         with self.steps_path.open('a', encoding='utf-8', newline='') as file:
-            file.write(_csv_text(self._pending, header=is_new))
+            file.write(csv_text(self._pending, header=is_new))
         self._pending.clear()
 
 
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """Read the rows of a CSV file; none if there is no such file.
-
-    A last line that a killed process left half written is passed over.
-
-    Raises:
-        LaneSegError: not one of our files.
-    """
-    if not path.is_file():
-        return []
-    text = path.read_text(encoding='utf-8')
-    whole = text[: text.rfind('\n') + 1]
-    rows = list(csv.DictReader(io.StringIO(whole)))
-    if rows and 'step' not in rows[0]:
-        raise LaneSegError(
-            f'{path}: expected a column "step", found {list(rows[0])}; move the file away'
-        )
-    return rows
-
-
-def _csv_text(rows: list[dict[str, str]], *, header: bool = True) -> str:
-    text = io.StringIO()
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    writer = csv.DictWriter(text, names, restval='', lineterminator='\n')
-    if header and names:
-        writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+def _device(trainer: Trainer) -> str:
+    """What computes, in words."""
+    device = trainer.strategy.root_device
+    count = f'{trainer.world_size} x ' if trainer.world_size > 1 else ''
+    if device.type == 'cuda':
+        return f'{count}{torch.cuda.get_device_name(device)}'
+    return f'{count}{device.type}, {torch.get_num_threads()} threads'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
 
+from lane_seg_train.colours import class_colours
 from lane_seg_train.trainer.order import even_choice
 from lane_seg_train.trainer.resume import RunStopped
 from lane_seg_train.trainer.task import LaneTask
@@ -39,6 +41,7 @@ class Pictures(Callback):
     def __init__(self, folder: Path, val_sets: Sequence[LaneData], config: TrainConfig) -> None:
         self.folder = folder
         self.count = config.snapshots
+        self.colours = class_colours(config.classes, config)
         self.val_sets = val_sets
         self._last_report_s = -REPORT_EVERY_S
 
@@ -47,10 +50,14 @@ class Pictures(Callback):
         if not trainer.is_global_zero:
             return
         assert isinstance(task, LaneTask)
-        if self.count:
-            self._snapshot(task, trainer.global_step)
-        if time.monotonic() - self._last_report_s > REPORT_EVERY_S:
-            self._report()
+        try:
+            if self.count:
+                self._snapshot(task, trainer.global_step)
+            if time.monotonic() - self._last_report_s > REPORT_EVERY_S:
+                self._report()
+        except OSError as error:
+            # A picture is not worth a run: if the disk is full, saving will say so.
+            logging.getLogger(__name__).warning('no pictures of this validation: %s', error)
 
     def on_fit_end(self, trainer: Trainer, _task: LightningModule) -> None:
         """Draw curves and report of the whole run."""
@@ -86,6 +93,7 @@ class Pictures(Callback):
                     self._masks(task, images),
                     data.table,
                     [f'{data.name} {data.names[index]}' for index in chosen],
+                    colours=self.colours,
                 )
             )
         width = max(sheet.shape[1] for sheet in sheets)

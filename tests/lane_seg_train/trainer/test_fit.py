@@ -14,8 +14,8 @@ pytest.importorskip('lightning')
 from lane_seg.errors import LaneSegError
 from lane_seg_train.checkpoint import Checkpoint
 from lane_seg_train.config_file import load_config, with_overrides
+from lane_seg_train.run_csv import read_rows
 from lane_seg_train.trainer.fit import train
-from lane_seg_train.trainer.history import read_rows
 from tests.lane_seg_train.tiny_training import tiny_config, write_pairs, write_recipe
 
 SOURCE = Path(__file__).resolve().parents[3] / 'src'
