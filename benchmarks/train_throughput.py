@@ -33,7 +33,8 @@ from lane_seg_train.nets import build_net
 from lane_seg_train.nets.normalization import normalized
 from lane_seg_train.run_csv import read_rows
 from lane_seg_train.trainer.batches import LaneBatches
-from lane_seg_train.trainer.fit import Hardware, train
+from lane_seg_train.trainer.fit import train
+from lane_seg_train.trainer.hardware import Hardware
 from lane_seg_train.trainer.precision import chosen_precision
 
 LABELS: dict[str | int, str | list[str]] = {0: ['background'], 1: ['road'], 2: ['lane_marking']}

@@ -60,7 +60,8 @@ def run(args: argparse.Namespace) -> int:
     config = with_overrides(load_config(recipe), args.set)
     output = args.output or Path('runs') / config.name
 
-    from lane_seg_train.trainer.fit import Hardware, train
+    from lane_seg_train.trainer.fit import train
+    from lane_seg_train.trainer.hardware import Hardware
 
     hardware = Hardware(args.devices, args.threads, args.accelerator)
     train(config, args.data, output, resume=args.resume, hardware=hardware)

@@ -106,7 +106,7 @@ class LaneBatches(lightning.LightningDataModule):
         self.rank = rank
         self.world = world
         self.order = EpochOrder(
-            counts=tuple(len(data.examples) for data in train_sets),
+            counts=tuple(len(data) for data in train_sets),
             repeats=tuple(data.config.repeat for data in train_sets),
             share=config.epoch_share,
             batch_size=config.batch_size * world,
@@ -115,6 +115,11 @@ class LaneBatches(lightning.LightningDataModule):
         )
         self.places = _Places(self.order, rank, world)
         self.next_batch = (0, 0)  # period and batch in it; what a checkpoint remembers
+
+    def load(self) -> None:
+        """Read all images; otherwise that happens when the first batch is asked for."""
+        for data in (*self.train_sets, *self.val_sets):
+            _ = data.examples
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Shuffled, augmented batches of the period that comes next."""

@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import logging
-import os
 import sys
 import warnings
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from lane_seg.allocator import keep_large_blocks
 from lane_seg.errors import LaneSegError
 from lane_seg.files import write_text
+from lane_seg_train.trainer.hardware import Hardware, Processes, processes_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     import lightning.pytorch as lightning
+    from lightning.pytorch.callbacks import Callback
     from lightning.pytorch.loggers import Logger
 
     from lane_seg_train.config import TrainConfig
@@ -25,24 +26,9 @@ if TYPE_CHECKING:
     from lane_seg_train.trainer.batches import LaneBatches
     from lane_seg_train.trainer.task import LaneTask
 
-__all__ = ['Hardware', 'train']
+__all__ = ['train']
 
 TRACKERS = ('wandb', 'mlflow')
-
-
-@dataclass(frozen=True)
-class Hardware:
-    """On what a run runs.
-
-    Attributes:
-        devices: GPUs (or, without any, CPU processes) of this machine.
-        threads: CPU threads of each process, 0 for all.
-        accelerator: 'auto', 'cpu' or 'gpu'.
-    """
-
-    devices: int = 1
-    threads: int = 0
-    accelerator: str = 'auto'
 
 
 def train(
@@ -76,18 +62,12 @@ def train(
     import lightning.pytorch as lightning
     import torch
     import yaml
-    from lightning.pytorch.callbacks import EarlyStopping
 
     from lane_seg_train.config_file import plain_config
     from lane_seg_train.datasets import open_data
     from lane_seg_train.trainer.batches import LaneBatches
-    from lane_seg_train.trainer.best import BestCheckpoint
-    from lane_seg_train.trainer.history import History
-    from lane_seg_train.trainer.pictures import Pictures
     from lane_seg_train.trainer.precision import chosen_precision
-    from lane_seg_train.trainer.progress import progress_display
-    from lane_seg_train.trainer.resume import AtomicCheckpointIO, ResumeFile, RunStopped
-    from lane_seg_train.trainer.task import LaneTask
+    from lane_seg_train.trainer.resume import RunStopped
 
     hardware = hardware or Hardware()
     last = output / 'last.ckpt'
@@ -100,49 +80,71 @@ def train(
         torch.set_num_threads(hardware.threads)
     _quiet_lightning()
     lightning.seed_everything(config.seed, verbose=False)
+    precision = chosen_precision(config.precision, hardware.accelerator)
     size = (config.height, config.width)
     train_sets = open_data(config.train, config.classes, size, data_root)
     val_sets = open_data(config.val, config.classes, size, data_root)
     config = _with_monitor(config, val_sets)
+    processes = processes_of(hardware)
+    batches = LaneBatches(train_sets, val_sets, config, rank=processes.rank, world=processes.world)
+    task = _task(config, batches, resume=resume)
+    loggers = _loggers(config, output)
+    # Settings are checked by now; reading the images takes a while, and comes before writing.
+    batches.load()
+    if processes.rank == 0:
+        _say_what_starts(config, batches, task, precision)
+        write_text(output / 'config.yaml', yaml.safe_dump(plain_config(config), sort_keys=False))
+    trainer = _trainer(
+        config, output, batches, loggers, precision=precision, hardware=hardware,
+        processes=processes,
+    )  # fmt: skip
+    try:
+        trainer.fit(
+            task, datamodule=batches, ckpt_path=str(last) if resume else None, weights_only=True
+        )
+    except RunStopped as stop:
+        raise KeyboardInterrupt from stop
+    except SystemExit as stop:  # how Lightning ends on the second Ctrl-C
+        raise KeyboardInterrupt from stop
+    return output / 'checkpoint.pt'
+
+
+def _task(config: TrainConfig, batches: LaneBatches, *, resume: bool) -> LaneTask:
+    """Make network, loss, optimizer and schedule; what they cannot be is refused here."""
+    from lane_seg_train.trainer.task import LaneTask
+
     # The file with the weights to start from may be gone when a run goes on.
     net_config = replace(config.net, weights='') if resume else config.net
-    processes = _processes(hardware)
-    batches = LaneBatches(train_sets, val_sets, config, rank=processes.rank, world=processes.world)
     steps_per_epoch = config.validations_per_epoch * -(
         -batches.order.batches_per_period // config.accumulate
     )
     task = LaneTask(
         replace(config, net=net_config),
-        [(data.name, data.table) for data in val_sets],
+        [(data.name, data.table) for data in batches.val_sets],
         steps=config.epochs * steps_per_epoch,
         warmup_steps=round(config.schedule.warmup_epochs * steps_per_epoch),
     )
-    task.net.check_size(*size)
+    task.net.check_size(config.height, config.width)
     task.configure_optimizers()  # Lightning asks for it only after the run folder is made
-    precision = chosen_precision(config.precision, hardware.accelerator)
-    loggers = _loggers(config, output)
-    if processes.rank == 0:
-        _say_what_starts(config, batches, task, precision)
-        write_text(output / 'config.yaml', yaml.safe_dump(plain_config(config), sort_keys=False))
-    callbacks: list[lightning.Callback] = [
-        BestCheckpoint(output / 'checkpoint.pt'),
-        History(output, config.validations_per_epoch),
-        Pictures(output, val_sets, config),
-        progress_display(config),
-    ]
-    if config.early_stop:
-        callbacks.append(
-            EarlyStopping(
-                config.monitor,
-                mode='max',
-                patience=config.early_stop,
-                verbose=False,
-                check_on_train_epoch_end=False,
-            )  # fmt: skip
-        )
-    # The last one: it saves what the others know.
-    callbacks.append(ResumeFile(last, batches, config.save_steps))
-    trainer = lightning.Trainer(
+    return task
+
+
+def _trainer(
+    config: TrainConfig,
+    output: Path,
+    batches: LaneBatches,
+    loggers: list[Logger],
+    *,
+    precision: str,
+    hardware: Hardware,
+    processes: Processes,
+) -> lightning.Trainer:
+    import lightning.pytorch as lightning
+    import torch
+
+    from lane_seg_train.trainer.resume import AtomicCheckpointIO
+
+    return lightning.Trainer(
         accelerator=hardware.accelerator,
         devices=processes.devices,
         num_nodes=processes.nodes,
@@ -156,7 +158,7 @@ def train(
         default_root_dir=output,
         logger=loggers,
         log_every_n_steps=1,
-        callbacks=callbacks,
+        callbacks=_callbacks(config, output, batches),
         plugins=[AtomicCheckpointIO()],
         enable_checkpointing=False,
         enable_progress_bar=sys.stdout.isatty(),
@@ -165,31 +167,32 @@ def train(
         # Batches know themselves which process takes which image.
         use_distributed_sampler=False,
     )
-    try:
-        trainer.fit(
-            task, datamodule=batches, ckpt_path=str(last) if resume else None, weights_only=True
+
+
+def _callbacks(config: TrainConfig, output: Path, batches: LaneBatches) -> list[Callback]:
+    """What happens between the steps; the last one saves what the others know."""
+    from lightning.pytorch.callbacks import EarlyStopping
+
+    from lane_seg_train.trainer.best import BestCheckpoint
+    from lane_seg_train.trainer.history import History
+    from lane_seg_train.trainer.pictures import Pictures
+    from lane_seg_train.trainer.progress import progress_display
+    from lane_seg_train.trainer.resume import ResumeFile
+
+    callbacks: list[Callback] = [
+        BestCheckpoint(output / 'checkpoint.pt'),
+        History(output, config.validations_per_epoch),
+        Pictures(output, batches.val_sets, config),
+        progress_display(config),
+    ]
+    if config.early_stop:
+        patience = config.early_stop
+        callbacks.append(
+            EarlyStopping(
+                config.monitor, mode='max', patience=patience, check_on_train_epoch_end=False
+            )
         )
-    except RunStopped as stop:
-        raise KeyboardInterrupt from stop
-    except SystemExit as stop:  # how Lightning ends on the second Ctrl-C
-        raise KeyboardInterrupt from stop
-    return output / 'checkpoint.pt'
-
-
-@dataclass(frozen=True)
-class _Processes:
-    rank: int
-    world: int
-    devices: int
-    nodes: int
-
-
-def _processes(hardware: Hardware) -> _Processes:
-    """Who takes part: said by `torchrun`, or by Lightning to the processes that it starts."""
-    local = int(os.environ.get('LOCAL_WORLD_SIZE', hardware.devices))
-    world = int(os.environ.get('WORLD_SIZE', local))
-    rank = int(os.environ.get('RANK', os.environ.get('LOCAL_RANK', 0)))
-    return _Processes(rank, world, local, max(1, world // local))
+    return [*callbacks, ResumeFile(output / 'last.ckpt', batches, config.save_steps)]
 
 
 def _say_what_starts(

@@ -18,7 +18,8 @@ pytest.importorskip('lightning')
 from lane_seg.errors import LaneSegError
 from lane_seg_train.config_file import plain_config, with_overrides
 from lane_seg_train.run_csv import read_rows
-from lane_seg_train.trainer.fit import Hardware, train
+from lane_seg_train.trainer.fit import train
+from lane_seg_train.trainer.hardware import Hardware
 from lane_seg_train.trainer.task import LaneTask
 from tests.lane_seg_train.tiny_training import tiny_config, write_pairs, write_recipe
 
