@@ -1,0 +1,1 @@
+"""Look at data sets before training: faults, numbers, pictures, ready-made files."""
