@@ -35,4 +35,5 @@ def shown(items: Iterable[T], text: str, total: int, *, after_s: float = 2.0) ->
             if not progress.live.is_started and time.monotonic() - started_s > after_s:
                 progress.start()
     finally:
-        progress.stop()
+        if progress.live.is_started:  # stopping alone prints an empty line
+            progress.stop()
