@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,11 +15,12 @@ from lane_seg_cli.predict_summary import Tally, print_summary
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from lane_seg.engines import EngineName
     from lane_seg.pipeline import LanePipeline
     from lane_seg_cli.predict_plan import ImageJob, VideoJob
     from lane_seg_cli.predict_table import ShareTable
@@ -33,6 +35,7 @@ DESCRIPTION = (
 EPILOG = """examples:
   lane-seg predict photo.jpg --output masks
   lane-seg predict ~/drive/ --output masks --overlay --csv shares.csv --metadata gps.json
+  lane-seg predict photos/ --output masks --model runs/mine/checkpoint.pt
   lane-seg predict drive.mp4 --output films --model models/mine --engine onnxruntime --threads 2
 
 Files that cannot be read are named and left out; the exit code is then 1.
@@ -54,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--model',
         default='default',
         metavar='DIR',
-        help='bundle (default: the shipped one)',
+        help='bundle, or checkpoint.pt of a run (default: the shipped bundle)',
     )
     parser.add_argument(
         '--overlay', action='store_true', help='also write X_overlay.jpg, classes drawn over X'
@@ -78,9 +81,6 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     import cv2
 
-    from lane_seg.bundle import ModelBundle
-    from lane_seg.engines import open_engine
-    from lane_seg.pipeline import LanePipeline
     from lane_seg_cli.predict_plan import plan
     from lane_seg_cli.predict_table import ShareTable, metadata_from_file
 
@@ -95,15 +95,36 @@ def run(args: argparse.Namespace) -> int:
         print(f'error: {error}', file=sys.stderr)
     if not work.jobs:
         return 1
-    bundle = ModelBundle.load(args.model)
     with (
-        open_engine(bundle, args.engine, threads=args.threads) as engine,
-        ShareTable(args.csv, bundle, metadata) as table,
+        _open_pipeline(args.model, args.engine, args.threads) as pipeline,
+        ShareTable(args.csv, pipeline.bundle, metadata) as table,
     ):
-        tally = predict(work.jobs, LanePipeline(bundle, engine), table)
+        tally = predict(work.jobs, pipeline, table)
         tally.failed += len(work.errors)
-        print_summary(tally, bundle, engine, args.output)
+        print_summary(tally, pipeline.bundle, pipeline.engine, args.output)
     return 1 if tally.failed else 0
+
+
+@contextmanager
+def _open_pipeline(model: str, engine: EngineName, threads: int) -> Iterator[LanePipeline]:
+    """Open a bundle, or the checkpoint of a run that was not exported yet."""
+    if model.endswith('.pt'):
+        import torch
+
+        from lane_seg_train.evaluation.models import open_model
+
+        if threads:
+            torch.set_num_threads(threads)
+        with open_model(model, engine) as opened:
+            yield opened.pipeline
+        return
+    from lane_seg.bundle import ModelBundle
+    from lane_seg.engines import open_engine
+    from lane_seg.pipeline import LanePipeline
+
+    bundle = ModelBundle.load(model)
+    with open_engine(bundle, engine, threads=threads) as runner:
+        yield LanePipeline(bundle, runner)
 
 
 def predict(

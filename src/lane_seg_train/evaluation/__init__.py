@@ -1,0 +1,1 @@
+"""What `lane-seg evaluate` measures, and how it shows and keeps it."""
