@@ -54,7 +54,7 @@ def with_overrides(config: TrainConfig, settings: list[str]) -> TrainConfig:
             value = yaml.safe_load(text)
         except yaml.YAMLError as error:
             raise LaneSegError(f'--set {key}: expected YAML, found {text!r}') from error
-        _set(raw, key, value)
+        _set(raw, key, value, text)
     return _build(TrainConfig, raw, '--set')
 
 
@@ -71,7 +71,7 @@ def plain_config(config: TrainConfig) -> dict[str, object]:
     return {key: plain(value) for key, value in dataclasses.asdict(config).items()}
 
 
-def _set(raw: dict[str, object], key: str, value: object) -> None:
+def _set(raw: dict[str, object], key: str, value: object, text: str) -> None:
     """Change one value in place; `train.0.repeat` is that of the first training set."""
     place: object = raw
     *parents, last = key.split('.')
@@ -99,7 +99,10 @@ def _set(raw: dict[str, object], key: str, value: object) -> None:
         place[int(last)] = value
     elif isinstance(place, dict):
         known = {str(name): name for name in place}  # labels have numbers as keys
-        place[known.get(last, last)] = value
+        inner = known.get(last, last)
+        # A shell has eaten the quotes of net.variant='0.25'.
+        is_text = isinstance(place.get(inner), str) and isinstance(value, int | float)
+        place[inner] = text if is_text else value
 
 
 def _nearest(key: str, known: list[str], below: list[str]) -> str:

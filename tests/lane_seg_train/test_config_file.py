@@ -131,6 +131,10 @@ def test_overrides_change_one_key_and_keep_the_rest(tmp_path: Path) -> None:
     assert with_overrides(config, []) == config
 
 
+def test_a_number_for_a_key_that_takes_text_is_text(tmp_path: Path) -> None:
+    assert with_overrides(load(tmp_path), ['net.variant=0.50']).net.variant == '0.50'
+
+
 def test_overrides_reach_into_lists_and_free_mappings(tmp_path: Path) -> None:
     settings = ['train.0.repeat=2.5', 'loss.weights.dice=0.5', 'train.0.labels.255=any']
     changed = with_overrides(load(tmp_path), settings)

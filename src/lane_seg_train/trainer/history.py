@@ -133,7 +133,7 @@ class History(Callback):
         row = {
             'epoch': f'{(trainer.current_epoch + 1) / self.periods:g}',
             'step': str(trainer.global_step),
-            'seconds': f'{self._seconds:.1f}',
+            'seconds': f'{self._seconds:.3f}',
             'images_per_s': f'{images / max(self._seconds, 1e-9):.1f}',
             'learning_rate': f'{self._rate:.4g}',
         }
