@@ -139,3 +139,13 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     assert process.stderr is not None
     assert process.stderr.read() == b''
     process.stderr.close()
+
+
+def test_no_option_takes_any_text_for_true() -> None:
+    # argparse's type=bool makes True of every text, 'False' included.
+    guilty = [
+        path.name
+        for path in (ROOT / 'src').rglob('*.py')
+        if 'type=bool' in path.read_text(encoding='utf-8')
+    ]
+    assert not guilty

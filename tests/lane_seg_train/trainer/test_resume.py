@@ -150,6 +150,27 @@ def test_resuming_what_was_never_started_is_refused(data: Path, tmp_path: Path) 
         train(tiny_config(), data, tmp_path / 'new', resume=True)
 
 
+def test_a_loss_that_is_no_number_ends_the_run_before_it_is_saved(
+    data: Path, config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plain = LaneTask.training_step
+
+    def exploding(task: LaneTask, *batch: object) -> dict[str, object]:
+        result = plain(task, *batch)
+        return {**result, 'loss': result['loss'] * (float('nan') if task.global_step == 4 else 1)}
+
+    alone = with_overrides(config, ['workers=0'])
+    with monkeypatch.context() as patch:
+        patch.setattr(LaneTask, 'training_step', exploding)
+        with pytest.raises(LaneSegError, match='found none from step 5 on; go on from before it'):
+            train(alone, data, tmp_path, hardware=ONE_THREAD)
+    saved = torch.load(tmp_path / 'last.ckpt', weights_only=True)
+    assert saved['global_step'] == 4
+    assert all(weight.isfinite().all() for weight in saved['state_dict'].values())
+    train(alone, data, tmp_path, resume=True, hardware=ONE_THREAD)
+    assert len(read_rows(tmp_path / 'metrics.csv')) == 3
+
+
 def test_a_full_disk_ends_the_run_and_leaves_what_was_saved(
     data: Path, config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
