@@ -8,12 +8,15 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ['MachineInfo', 'machine_info']
+__all__ = ['MachineInfo', 'int8_sums_saturate', 'machine_info']
 
 # Instructions that decide how fast int8 networks run.
 _FEATURES = (
     'avx2', 'avx512f', 'avx_vnni', 'avx512_vnni', 'amx_int8', 'asimd', 'asimddp', 'i8mm',
 )  # fmt: skip
+# Each of them adds products of int8 in 32 bits.
+_WIDE_SUMS = {'avx_vnni', 'avx512_vnni', 'amx_int8'}
+_X86 = {'x86_64', 'amd64', 'i386', 'i486', 'i586', 'i686', 'x86'}
 _LIBRARIES = ('numpy', 'cv2', 'onnx', 'onnxruntime', 'openvino', 'tensorrt')
 _CPU_INFO = Path('/proc/cpuinfo')
 # On boards such as the Jetson /proc/cpuinfo does not name the CPU; this file names the board.
@@ -59,7 +62,7 @@ def machine_info() -> MachineInfo:
     cpu = _cpu_info()
     cores = os.cpu_count() or 1
     usable = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else cores
-    flags = (cpu.get('flags') or cpu.get('Features') or '').split()
+    flags = _flags(cpu)
     return MachineInfo(
         cpu=cpu.get('model name') or _board() or platform.processor() or platform.machine(),
         cpu_features=tuple(name for name in _FEATURES if name in flags),
@@ -74,6 +77,22 @@ def machine_info() -> MachineInfo:
             if name in sys.modules
         },
     )
+
+
+def int8_sums_saturate() -> bool:
+    """Tell whether this CPU adds products of uint8 and int8 in 16 bits, where they may saturate.
+
+    x86 without VNNI multiplies with vpmaddubsw, which adds two products into a saturating int16:
+    255 * 127 * 2 is twice what fits. An x86 CPU that does not tell its instructions counts as one
+    without. Other architectures have wide sums.
+    """
+    if platform.machine().lower() not in _X86:
+        return False
+    return not _WIDE_SUMS.intersection(_flags(_cpu_info()))
+
+
+def _flags(cpu: dict[str, str]) -> list[str]:
+    return (cpu.get('flags') or cpu.get('Features') or '').split()
 
 
 def _cpu_info() -> dict[str, str]:

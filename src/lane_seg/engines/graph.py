@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from lane_seg.errors import EngineError
+from lane_seg.machine import int8_sums_saturate
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,7 +15,9 @@ if TYPE_CHECKING:
 
     from lane_seg.bundle import ModelBundle
 
-__all__ = ['cpu_graph', 'unsigned_activations']
+__all__ = ['cpu_graph', 'narrow_weights', 'unsigned_activations']
+
+_log = logging.getLogger(__name__)
 
 # Operators whose output is never negative.
 RECTIFIERS = {'Relu', 'Sigmoid'}
@@ -22,13 +26,16 @@ KEEP_SIGN = {
     'AveragePool', 'DequantizeLinear', 'Identity', 'MaxPool', 'QuantizeLinear', 'Resize',
 }  # fmt: skip
 KEEP_SIGN_ALL_INPUTS = {'Add', 'Concat'}
+# 255 * 64 * 2 is the largest sum of two products of uint8 and int8 that fits into 16 bits.
+NARROW = 64
 
 
 def cpu_graph(bundle: ModelBundle) -> bytes:
     """Read the bundle's graph for a CPU engine.
 
     Returns:
-        The serialized ONNX model, with unsigned activations where that is equivalent.
+        The serialized ONNX model, with unsigned activations where that is equivalent, and with
+        narrow weights where wide ones would saturate on this CPU.
 
     Raises:
         EngineError: not an ONNX file, or inputs and outputs that break the bundle's contract.
@@ -42,6 +49,8 @@ def cpu_graph(bundle: ModelBundle) -> bytes:
         raise EngineError(f'{path}: expected an ONNX model, found: {error}') from error
     _check_contract(model, bundle, path)
     unsigned_activations(model)
+    if int8_sums_saturate() and narrow_weights(model):
+        _log.info('%s: this CPU has no VNNI; its int8 weights are rounded to 7 bits', path)
     serialized: bytes = model.SerializeToString()
     return serialized
 
@@ -116,6 +125,53 @@ def unsigned_activations(model: onnx.ModelProto) -> int:
         # Stored types of rewritten tensors would now be wrong; engines infer them again.
         del graph.value_info[:]
     return len(rewritten)
+
+
+def narrow_weights(model: onnx.ModelProto) -> int:
+    """Round symmetric int8 weights to 7 bits at twice the scale, in place.
+
+    For CPUs that add two products of uint8 and int8 in 16 bits (see
+    `lane_seg.machine.int8_sums_saturate`): of weights within -64..64 no such sum saturates,
+    whatever the activations. Each weight moves by at most one step of its old scale. Weights that
+    are within these bounds already stay as they are.
+
+    OpenVINO has no setting against saturation short of running in float. ONNX Runtime's
+    `session.x64quantprecision` works, but takes 1.4 times as long, and fails to load a graph whose
+    weights share a zero point.
+
+    Returns:
+        Number of weight tensors that were rewritten.
+    """
+    import numpy as np
+    from onnx import numpy_helper
+
+    graph = model.graph
+    arrays = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
+    added: dict[str, onnx.TensorProto] = {}
+    narrowed = set()
+    replaced = set()
+    for node in graph.node:
+        if node.op_type != 'DequantizeLinear' or not arrays.keys() >= set(node.input):
+            continue
+        codes, scale = (arrays[name] for name in node.input[:2])
+        zeros = [arrays[name] for name in node.input[2:]]
+        if codes.dtype != np.int8 or any(zero.any() for zero in zeros):
+            continue
+        if np.abs(codes.astype(np.int16)).max(initial=0) <= NARROW:
+            continue
+        replaced.update(node.input[:2])
+        narrowed.add(node.input[0])
+        # Under new names: other tensors may use the same scale.
+        names = f'{node.input[0]}_halved', f'{node.input[1]}_doubled'
+        values = np.rint(codes / 2).astype(np.int8), scale * scale.dtype.type(2)
+        for name, value in zip(names, values, strict=True):
+            added[name] = numpy_helper.from_array(np.asarray(value), name)
+        node.input[:2] = names
+    graph.initializer.extend(added.values())
+    used = {name for node in graph.node for name in node.input}
+    for item in [item for item in graph.initializer if item.name in replaced - used]:
+        graph.initializer.remove(item)
+    return len(narrowed)
 
 
 def _overshoots(node: onnx.NodeProto) -> bool:

@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
 pytest.importorskip('onnx')
 
@@ -14,7 +17,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from lane_seg.bundle import ModelBundle
-from lane_seg.engines.graph import cpu_graph, unsigned_activations
+from lane_seg.engines.graph import cpu_graph, narrow_weights, unsigned_activations
 from lane_seg.errors import EngineError
 from tests.tiny_bundle import make_tiny_bundle, tiny_graph
 
@@ -182,6 +185,87 @@ def test_rewriting_twice_changes_nothing_more() -> None:
     assert unsigned_activations(model) == 1
     text = model.SerializeToString()
     assert unsigned_activations(model) == 0
+    assert model.SerializeToString() == text
+
+
+# Narrow weights.
+
+
+def dequantized(model: onnx.ModelProto) -> list[tuple[np.ndarray, np.ndarray]]:
+    """(codes, scale) of each weight tensor, in the order of the graph."""
+    constants = {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
+    return [
+        (constants[node.input[0]], constants[node.input[1]])
+        for node in model.graph.node
+        if node.op_type == 'DequantizeLinear' and node.input[0] in constants
+    ]
+
+
+def weights_model(codes: np.ndarray, scale: np.ndarray) -> onnx.ModelProto:
+    build = Builder()
+    names = build.constant(codes), build.constant(scale), build.constant(np.zeros(3, np.int8))
+    floats = build.add('DequantizeLinear', *names, axis=0)
+    return build.model(build.add('Conv', 'x', floats, pads=[1, 1, 1, 1]))
+
+
+@given(
+    arrays(np.int8, (3, 3, 3, 3)),
+    arrays(np.float32, 3, elements=st.floats(2**-20, 2**20, width=32)),
+)
+def test_narrow_weights_cannot_saturate_and_are_at_most_one_step_off(
+    codes: np.ndarray, scale: np.ndarray
+) -> None:
+    model = weights_model(codes, scale)
+    wide = bool(np.abs(codes.astype(int)).max() > 64)
+    assert narrow_weights(model) == wide
+    onnx.checker.check_model(model, full_check=True)
+    [(after, scale_after)] = dequantized(model)
+    assert after.dtype == np.int8
+    assert 255 * 2 * np.abs(after.astype(int)).max() <= np.iinfo(np.int16).max
+    assert np.array_equal(scale_after, scale * 2 if wide else scale)
+    steps = scale_after / scale
+    error = after * steps[:, None, None, None] - codes
+    assert np.abs(error).max() <= 1
+    assert not error[codes % 2 == 0].any()
+    text = model.SerializeToString()
+    assert narrow_weights(model) == 0
+    assert model.SerializeToString() == text
+
+
+def test_even_weights_narrowed_give_the_same_numbers() -> None:
+    codes = 2 * np.random.default_rng(2).integers(-64, 64, (3, 3, 3, 3), np.int8)
+    model = weights_model(codes, np.array([0.5, 1, 2], np.float32) / 64)
+    before = run(model)
+    assert narrow_weights(model) == 1
+    assert np.array_equal(run(model), before)
+
+
+def test_a_scale_that_others_use_too_stays_theirs() -> None:
+    build = Builder()
+    weight = build.constant(np.full((3, 3, 3, 3), 100, np.int8))
+    small = build.constant(np.full((3, 3, 3, 3), 3, np.int8))
+    hidden = build.pair('x')
+    for name in (weight, small, weight):
+        floats = build.add('DequantizeLinear', name, 'scale', 'zero')
+        hidden = build.add('Conv', hidden, floats, pads=[1, 1, 1, 1])
+    model = build.model(hidden)
+    before = run(model)
+    assert narrow_weights(model) == 1
+    onnx.checker.check_model(model, full_check=True)
+    assert [(codes.max(), scale) for codes, scale in dequantized(model)] == [
+        (50, 1 / 16), (3, 1 / 32), (50, 1 / 16),
+    ]  # fmt: skip
+    assert np.array_equal(run(model), before)
+    assert weight not in {item.name for item in model.graph.initializer}
+
+
+def test_asymmetric_weights_and_activations_are_not_narrowed() -> None:
+    build = Builder()
+    weight = build.constant(np.full((3, 3, 3, 3), 100, np.int8))
+    floats = build.add('DequantizeLinear', weight, 'weight_scale', build.constant(np.int8(3)))
+    model = build.model(build.add('Conv', build.pair('x'), floats, pads=[1, 1, 1, 1]))
+    text = model.SerializeToString()
+    assert narrow_weights(model) == 0
     assert model.SerializeToString() == text
 
 
