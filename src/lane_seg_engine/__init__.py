@@ -1,1 +1,1 @@
-"""Home of the offline TensorRT engine builder, benchmark and comparison; no module here yet."""
+"""Offline TensorRT tools: check a graph, build a plan from a bundle, tell what is in a plan."""

@@ -136,8 +136,8 @@ def narrow_weights(model: onnx.ModelProto) -> int:
     are within these bounds already stay as they are.
 
     OpenVINO has no setting against saturation short of running in float. ONNX Runtime's
-    `session.x64quantprecision` works, but takes 1.4 times as long, and fails to load a graph whose
-    weights share a zero point.
+    `session.x64quantprecision` works, but takes 1.4 times as long, and its version 1.31.1 failed
+    to load one of our test graphs with it.
 
     Returns:
         Number of weight tensors that were rewritten.
