@@ -95,6 +95,17 @@ def test_a_run_is_not_overwritten(data: Path, finished: tuple[Path, str]) -> Non
         train(tiny_config(), data, output)
 
 
+def test_accumulated_batches_make_one_clipped_step(data: Path, tmp_path: Path) -> None:
+    settings = ['accumulate=2', 'clip=1e-9', 'optimizer.name=sgd', 'optimizer.momentum=0']
+    settings += ['optimizer.weight_decay=0', 'net.batch_norm=false', 'snapshots=0']
+    train(with_overrides(tiny_config(), settings), data, tmp_path)
+    # Three batches of an epoch are two steps, the last of them with one batch only.
+    assert [row['step'] for row in read_rows(tmp_path / 'metrics.csv')] == ['2', '4']
+    # Gradients of that norm leave every prediction where it was.
+    scores = {row['tiny/loss'] for row in read_rows(tmp_path / 'metrics.csv')}
+    assert len(scores) == 1
+
+
 def test_early_stop_ends_a_run_that_gets_no_better(data: Path, tmp_path: Path) -> None:
     settings = ['optimizer.learning_rate=1e-12', 'schedule.name=constant', 'net.batch_norm=false']
     settings += ['early_stop=2', 'epochs=9']
