@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lightning.pytorch.callbacks import Callback, RichProgressBar
 
 if TYPE_CHECKING:
+    import torch
     from lightning.pytorch import LightningModule, Trainer
+    from lightning.pytorch.utilities.types import STEP_OUTPUT
 
     from lane_seg_train.config import TrainConfig
+    from lane_seg_train.trainer.batches import Batch
 
 __all__ = ['progress_display']
 
@@ -22,9 +26,32 @@ def progress_display(config: TrainConfig) -> Callback:
 
 class _Bar(RichProgressBar):
     def __init__(self, config: TrainConfig) -> None:
-        super().__init__(leave=True)
+        # Not at each step: showing the loss makes a GPU wait.
+        super().__init__(refresh_rate=5, leave=True)
+        self.loss: torch.Tensor | None = None
         self.epochs = config.epochs
         self.periods = config.validations_per_epoch
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: STEP_OUTPUT,
+        batch: Batch,
+        batch_idx: int,
+    ) -> None:
+        """Keep the loss to be shown."""
+        assert isinstance(outputs, Mapping)
+        self.loss = outputs['loss'].detach() * trainer.accumulate_grad_batches
+        super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
+
+    def get_metrics(
+        self, trainer: Trainer, pl_module: LightningModule
+    ) -> dict[str, int | str | float | dict[str, float]]:
+        """The loss of the last batch, and the monitored metric."""
+        items = super().get_metrics(trainer, pl_module)
+        items.pop('v_num', None)
+        return items if self.loss is None else {'loss': float(self.loss), **items}
 
     def _get_train_description(self, current_epoch: int) -> str:
         epoch, part = divmod(current_epoch, self.periods)

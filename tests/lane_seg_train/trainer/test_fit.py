@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
@@ -87,6 +88,27 @@ def test_progress_is_shown_and_adverts_are_not(finished: tuple[Path, str]) -> No
     assert 'epoch 2/2  step 8  tiny/loss' in said
     for noise in ('Tip', 'litlogger', 'v_num', 'deprecated', 'Warning', 'warn', 'workers', 'TPU'):
         assert noise not in said
+
+
+def test_in_a_terminal_a_bar_shows_epoch_loss_and_metric(data: Path, tmp_path: Path) -> None:
+    terminal, inside = os.openpty()
+    words = [data / 'recipe.yaml', '--data', data, '--output', tmp_path / 'run', '--threads', 1]
+    process = subprocess.Popen(
+        [sys.executable, '-m', 'lane_seg_cli.main', 'train', *map(str, words)],
+        env={**os.environ, 'PYTHONPATH': str(SOURCE), 'TERM': 'xterm', 'COLUMNS': '150'},
+        stdout=inside,
+        stderr=subprocess.STDOUT,
+    )
+    os.close(inside)
+    said = b''
+    with contextlib.suppress(OSError):  # how Linux says that the other end is closed
+        while chunk := os.read(terminal, 65536):
+            said += chunk
+    os.close(terminal)
+    assert process.wait() == 0
+    for word in (b'epoch 2/2', b'loss:', b'tiny/lane_marking:'):
+        assert word in said
+    assert b'v_num' not in said
 
 
 def test_a_run_is_not_overwritten(data: Path, finished: tuple[Path, str]) -> None:
