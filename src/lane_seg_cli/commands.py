@@ -42,5 +42,9 @@ COMMANDS = (
         'compare-models', 'lane_seg_train.compare_models', 'train and time several nets', 'train'
     ),
     Command('export', 'lane_seg_train.export', 'make a bundle of a checkpoint', 'train'),
+    Command('build-engine', 'lane_seg_engine.build', 'build a TensorRT plan', 'runtime,tensorrt'),
+    Command(
+        'engine-info', 'lane_seg_engine.engine_info', 'layers, key of a plan', 'runtime,tensorrt'
+    ),
     Command('evaluate', 'lane_seg_train.evaluate', 'IoU of a model on labelled images', 'train'),
 )
