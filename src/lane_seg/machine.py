@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ['MachineInfo', 'int8_sums_saturate', 'machine_info']
+__all__ = ['MachineInfo', 'int8_sums_saturate', 'machine_info', 'usable_cores']
 
 # Instructions that decide how fast int8 networks run.
 _FEATURES = (
@@ -57,17 +57,22 @@ class MachineInfo:
         )
 
 
+def usable_cores() -> int:
+    """Logical cores that this process may use."""
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 def machine_info() -> MachineInfo:
     """Describe this machine now; call it after the libraries were imported."""
     cpu = _cpu_info()
-    cores = os.cpu_count() or 1
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else cores
     flags = _flags(cpu)
     return MachineInfo(
         cpu=cpu.get('model name') or _board() or platform.processor() or platform.machine(),
         cpu_features=tuple(name for name in _FEATURES if name in flags),
-        cores=cores,
-        cores_usable=usable,
+        cores=os.cpu_count() or 1,
+        cores_usable=usable_cores(),
         load_1m=os.getloadavg()[0] if hasattr(os, 'getloadavg') else float('nan'),
         system=platform.platform(),
         python=platform.python_version(),

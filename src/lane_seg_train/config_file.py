@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import difflib
 import types
 import typing
 from pathlib import Path
@@ -13,6 +12,7 @@ import yaml
 
 from lane_seg.errors import LaneSegError
 from lane_seg_train.config import TrainConfig
+from lane_seg_train.nearest import nearest
 
 if typing.TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -108,8 +108,9 @@ def _set(raw: dict[str, object], key: str, value: object, text: str) -> None:
 def _nearest(key: str, known: list[str], below: list[str]) -> str:
     """Name the key that was meant: of this level, or the same word one level below."""
     same = [name for name in below if name.rpartition('.')[2] == key]
-    close = same or difflib.get_close_matches(key, known, n=1)
-    return f'; did you mean {close[0]!r}?' if close else f'; known keys: {", ".join(known)}'
+    if same:
+        return f'; did you mean {same[0]!r}?'
+    return nearest(key, known) or f'; known keys: {", ".join(known)}'
 
 
 def _build(cls: type[T], raw: object, where: str) -> T:

@@ -11,7 +11,6 @@ the set of classes that the pixel may be. A label image becomes a *target* image
 
 from __future__ import annotations
 
-import difflib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -19,13 +18,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lane_seg.errors import LaneSegError
+from lane_seg_train.nearest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ['ANY', 'ANY_ID', 'OTHER', 'LabelTable', 'class_set', 'nearest']
+__all__ = ['ANY', 'ANY_ID', 'OTHER', 'LabelTable', 'class_set']
 
 ANY = 'any'
 ANY_ID = 255
@@ -49,13 +49,6 @@ def class_set(names: str | Sequence[str], classes: Sequence[str]) -> tuple[int, 
             f'expected class names out of {list(classes)} or "{ANY}", found {list(names)}{hint}'
         )
     return tuple(sorted({classes.index(name) for name in names}))
-
-
-def nearest(name: object, known: Sequence[str]) -> str:
-    """The end of an error message: '; did you mean 'road'?', or nothing if no name is near."""
-    folded = {item.casefold(): item for item in known}
-    close = difflib.get_close_matches(str(name).casefold(), list(folded), n=1)
-    return f'; did you mean {folded[close[0]]!r}?' if close else ''
 
 
 @dataclass(frozen=True)

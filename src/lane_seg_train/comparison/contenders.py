@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lane_seg.errors import LaneSegError
 from lane_seg_train.config import NetConfig
 from lane_seg_train.config_file import with_overrides
+from lane_seg_train.nearest import nearest
 from lane_seg_train.trainer.order import EpochOrder
 
 if TYPE_CHECKING:
@@ -81,8 +81,7 @@ def contenders(
         label, _, name = text.partition('=')
         name = name or label
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
-            hint = f'; did you mean {close[0]!r}?' if close else ''
+            hint = nearest(name, known)
             raise LaneSegError(
                 f'--nets: expected networks out of {", ".join(known)}, found {name!r}{hint}'
             )

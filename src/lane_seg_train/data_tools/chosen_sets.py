@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from lane_seg.errors import LaneSegError
 from lane_seg_train.datasets import LaneData
-from lane_seg_train.label_sets import nearest
+from lane_seg_train.nearest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

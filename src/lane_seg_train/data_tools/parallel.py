@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar, cast
 import cv2
 
 from lane_seg.errors import LaneSegError
-from lane_seg_train.datasets.ahead import usable_cores
+from lane_seg.machine import usable_cores
 from lane_seg_train.datasets.progress import shown
 
 if TYPE_CHECKING:

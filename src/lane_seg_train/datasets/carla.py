@@ -25,7 +25,7 @@ from lane_seg_train.datasets.pairing import LABEL_SUFFIX, by_name, files_in, ima
 from lane_seg_train.datasets.palette import Palette, Rgb
 from lane_seg_train.datasets.reader import Pair, Reader
 from lane_seg_train.datasets.selection import evenly_spaced
-from lane_seg_train.label_sets import nearest
+from lane_seg_train.nearest import nearest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

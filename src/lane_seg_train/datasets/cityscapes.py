@@ -13,7 +13,7 @@ from lane_seg_train.datasets.label_png import label_from_file
 from lane_seg_train.datasets.pairing import LABEL_SUFFIX, by_name, files_in, images_in, orphans_in
 from lane_seg_train.datasets.palette import Palette, Rgb
 from lane_seg_train.datasets.reader import Names, Pair, Reader
-from lane_seg_train.label_sets import nearest
+from lane_seg_train.nearest import nearest
 
 if TYPE_CHECKING:
     from pathlib import Path

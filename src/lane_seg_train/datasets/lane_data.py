@@ -13,8 +13,9 @@ import cv2
 import numpy as np
 
 from lane_seg.errors import LaneSegError
+from lane_seg.machine import usable_cores
 from lane_seg.preprocess import tensor_from_image
-from lane_seg_train.datasets.ahead import mapped_ahead, usable_cores
+from lane_seg_train.datasets.ahead import mapped_ahead
 from lane_seg_train.datasets.cache import examples_of
 from lane_seg_train.datasets.pairing import check_labels
 from lane_seg_train.datasets.progress import shown

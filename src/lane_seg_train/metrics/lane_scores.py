@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from lane_seg_train.metrics.outcomes import ratio
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -85,32 +87,32 @@ class LaneScore:
     def f1(self) -> float:
         """CULane's F1 at IoU 0.5, 0..1."""
         double = 2 * self.true_positives
-        return _ratio(double, double + self.false_positives + self.false_negatives)
+        return ratio(double, double + self.false_positives + self.false_negatives)
 
     @property
     def precision(self) -> float:
         """Share of predicted lines that are hits, 0..1."""
-        return _ratio(self.true_positives, self.true_positives + self.false_positives)
+        return ratio(self.true_positives, self.true_positives + self.false_positives)
 
     @property
     def recall(self) -> float:
         """Share of labelled lines that are hit, 0..1."""
-        return _ratio(self.true_positives, self.true_positives + self.false_negatives)
+        return ratio(self.true_positives, self.true_positives + self.false_negatives)
 
     @property
     def row_accuracy(self) -> float:
         """TuSimple's accuracy: share of labelled points that are right, 0..1."""
-        return _ratio(self.right_rows, self.rows)
+        return ratio(self.right_rows, self.rows)
 
     @property
     def false_positive_rate(self) -> float:
         """TuSimple's FP: share of predicted lines of which less than 85 % of rows are right."""
-        return _ratio(self.predicted - self.found, self.predicted)
+        return ratio(self.predicted - self.found, self.predicted)
 
     @property
     def false_negative_rate(self) -> float:
         """TuSimple's FN: share of labelled lines that no predicted line finds."""
-        return _ratio(self.labelled - self.found, self.labelled)
+        return ratio(self.labelled - self.found, self.labelled)
 
 
 def culane_counts(
@@ -202,7 +204,3 @@ def _x_at(line: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float
         share = (y[inside] - y0) / (y1 - y0) if y1 != y0 else 0.0
         x[inside] = np.fmin(x[inside], x0 + share * (x1 - x0))
     return x
-
-
-def _ratio(part: float, whole: float) -> float:
-    return part / whole if whole else math.nan

@@ -50,34 +50,34 @@ class Outcomes:
     @property
     def iou(self) -> float:
         """Intersection over union, Jaccard index: TP / (TP + FP + FN)."""
-        return _ratio(self.true_positives, self.labelled + self.false_positives)
+        return ratio(self.true_positives, self.labelled + self.false_positives)
 
     @property
     def dice(self) -> float:
         """Dice coefficient, which is F1: 2 TP / (2 TP + FP + FN)."""
         double = 2 * self.true_positives
-        return _ratio(double, double + self.false_positives + self.false_negatives)
+        return ratio(double, double + self.false_positives + self.false_negatives)
 
     @property
     def precision(self) -> float:
         """Share of what is predicted that is right: TP / (TP + FP)."""
-        return _ratio(self.true_positives, self.true_positives + self.false_positives)
+        return ratio(self.true_positives, self.true_positives + self.false_positives)
 
     @property
     def recall(self) -> float:
         """Share of what is labelled that is found, sensitivity: TP / (TP + FN)."""
-        return _ratio(self.true_positives, self.labelled)
+        return ratio(self.true_positives, self.labelled)
 
     @property
     def specificity(self) -> float:
         """Share of the rest that is left alone: TN / (TN + FP)."""
-        return _ratio(self.true_negatives, self.true_negatives + self.false_positives)
+        return ratio(self.true_negatives, self.true_negatives + self.false_positives)
 
     @property
     def accuracy(self) -> float:
         """Share of all pixels that is right; says little where most pixels are the rest."""
         right = self.true_positives + self.true_negatives
-        return _ratio(right, right + self.false_positives + self.false_negatives)
+        return ratio(right, right + self.false_positives + self.false_negatives)
 
 
 def outcomes_by_set(counts: NDArray[np.int64], table: LabelTable) -> dict[int, Outcomes]:
@@ -132,7 +132,7 @@ def frequency_weighted_iou(by_set: Mapping[int, Outcomes]) -> float:
     """IoU of every set, weighted by its labelled pixels (Long et al., 2015, FCN)."""
     labelled = [outcomes for outcomes in by_set.values() if outcomes.labelled]
     weighed = sum(outcomes.labelled * outcomes.iou for outcomes in labelled)
-    return _ratio(weighed, sum(outcomes.labelled for outcomes in labelled))
+    return ratio(weighed, sum(outcomes.labelled for outcomes in labelled))
 
 
 def pixel_accuracy(counts: NDArray[np.int64], table: LabelTable) -> float:
@@ -145,7 +145,7 @@ def pixel_accuracy(counts: NDArray[np.int64], table: LabelTable) -> float:
     sets = table.sets
     known = sets.any(axis=1) & ~sets.all(axis=1)
     allowed = counts[known, :-1][sets[known]]
-    return _ratio(int(allowed.sum()), int(counts[known].sum()))
+    return ratio(int(allowed.sum()), int(counts[known].sum()))
 
 
 def _of_classes(by_set: Mapping[int, Outcomes], table: LabelTable) -> list[Outcomes]:
@@ -154,7 +154,8 @@ def _of_classes(by_set: Mapping[int, Outcomes], table: LabelTable) -> list[Outco
     return [by_set[target] for target in classes or by_set]
 
 
-def _ratio(part: float, whole: float) -> float:
+def ratio(part: float, whole: float) -> float:
+    """Divide; of nothing it is not a number."""
     return part / whole if whole else math.nan
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import importlib
 from typing import TYPE_CHECKING
 
 from lane_seg.errors import LaneSegError
+from lane_seg_train.nearest import nearest
 
 if TYPE_CHECKING:
     from lane_seg_train.config import NetConfig
@@ -40,8 +40,7 @@ def build_net(config: NetConfig, num_classes: int) -> Net:
             installed, or no such weights.
     """
     if config.name not in NETS:
-        close = difflib.get_close_matches(config.name, NETS, n=1)
-        hint = f'; did you mean {close[0]!r}?' if close else ''
+        hint = nearest(config.name, NETS)
         raise LaneSegError(
             f'net.name: expected one of {", ".join(NETS)}, found {config.name!r}{hint}'
         )

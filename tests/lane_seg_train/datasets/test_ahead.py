@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lane_seg_train.datasets.ahead import mapped_ahead, usable_cores
+from lane_seg.machine import usable_cores
+from lane_seg_train.datasets.ahead import mapped_ahead
 
 
 @settings(max_examples=30)
