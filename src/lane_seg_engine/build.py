@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lane_seg.errors import EngineError
-from lane_seg_engine.libraries import FLAVOURS
-from lane_seg_engine.options import COMPATIBILITY, FLOAT_TYPES, PRECISIONS, BuildOptions
+from lane_seg.plans.libraries import FLAVOURS
+from lane_seg.plans.options import COMPATIBILITY, FLOAT_TYPES, PRECISIONS, BuildOptions
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from lane_seg.bundle import ModelBundle
-    from lane_seg_engine.gpu import Gpu
-    from lane_seg_engine.libraries import Library
+    from lane_seg.plans.gpu import Gpu
+    from lane_seg.plans.libraries import Library
     from lane_seg_engine.prepare import PreparedGraph
 
 __all__ = ['DESCRIPTION', 'EPILOG', 'add_arguments', 'run']
@@ -98,11 +98,12 @@ def run(args: argparse.Namespace) -> int:
     from rich.console import Console
 
     from lane_seg.bundle import ModelBundle
-    from lane_seg_engine import build_console, libraries
+    from lane_seg.plans import libraries
+    from lane_seg.plans.options import check_options
+    from lane_seg_engine import build_console
     from lane_seg_engine.calibrator import calibration_hash, calibration_images
     from lane_seg_engine.engine_from_onnx import engine_from_onnx, graph_for_engine
     from lane_seg_engine.graph_rules import has_quantization
-    from lane_seg_engine.options import check_options
     from lane_seg_engine.prepare import load_graph
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
@@ -159,7 +160,7 @@ def _options(args: argparse.Namespace, calibration: str | None) -> BuildOptions:
 
 
 def _gpu() -> tuple[Gpu | None, str]:
-    from lane_seg_engine.gpu import gpu_info
+    from lane_seg.plans.gpu import gpu_info
 
     try:
         return gpu_info(), ''

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from lane_seg.bundle import ModelBundle
+    from lane_seg.plans.gpu import Gpu
+    from lane_seg.plans.libraries import Library
     from lane_seg_engine.engine_from_onnx import EngineFile
-    from lane_seg_engine.gpu import Gpu
-    from lane_seg_engine.libraries import Library
     from lane_seg_engine.prepare import PreparedGraph
 
 __all__ = ['BuildBar', 'report_engine', 'report_graph', 'report_rules']

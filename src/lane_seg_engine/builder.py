@@ -11,16 +11,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from lane_seg.errors import EngineError
+from lane_seg.plans.messages import messages_of
+from lane_seg.plans.options import COMPATIBILITY
 from lane_seg_engine.build_progress import BuildProgress, interruptible, monitor_of
-from lane_seg_engine.messages import messages_of
-from lane_seg_engine.options import COMPATIBILITY
 
 if TYPE_CHECKING:
     import tensorrt
 
+    from lane_seg.plans.libraries import Library
+    from lane_seg.plans.options import BuildOptions
     from lane_seg_engine.build_progress import OnProgress
-    from lane_seg_engine.libraries import Library
-    from lane_seg_engine.options import BuildOptions
 
 __all__ = ['BuiltPlan', 'ParsedGraph', 'build_plan', 'is_strongly_typed', 'parse']
 

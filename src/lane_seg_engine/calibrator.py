@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lane_seg.bundle import ModelBundle
-    from lane_seg_engine.libraries import Library
+    from lane_seg.plans.libraries import Library
 
 __all__ = ['calibration_hash', 'calibration_images', 'float_input', 'make_calibrator']
 

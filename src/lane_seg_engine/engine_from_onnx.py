@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from lane_seg.errors import EngineError
 from lane_seg.files import atomic_path, sha256_of
+from lane_seg.plans.key import PlanRecord, key_of, plan_name, read_record, write_record
 from lane_seg_engine.builder import build_plan, is_strongly_typed, parse
-from lane_seg_engine.plan_key import PlanRecord, key_of, plan_name, read_record, write_record
 from lane_seg_engine.plan_layers import layers_of_plan, precisions_of_convolutions
 from lane_seg_engine.prepare import check_signature, load_graph, prepare_graph
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
     import tensorrt
 
     from lane_seg.bundle import ModelBundle
+    from lane_seg.plans.gpu import Gpu
+    from lane_seg.plans.key import PlanKey
+    from lane_seg.plans.libraries import Library
+    from lane_seg.plans.options import BuildOptions
     from lane_seg_engine.build_progress import OnProgress
     from lane_seg_engine.builder import BuiltPlan
-    from lane_seg_engine.gpu import Gpu
-    from lane_seg_engine.libraries import Library
-    from lane_seg_engine.options import BuildOptions
-    from lane_seg_engine.plan_key import PlanKey
     from lane_seg_engine.plan_layers import Layer
     from lane_seg_engine.prepare import PreparedGraph
 

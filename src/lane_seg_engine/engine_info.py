@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from lane_seg_engine.gpu import Gpu
-    from lane_seg_engine.libraries import Library
-    from lane_seg_engine.plan_key import PlanKey, PlanRecord
+    from lane_seg.plans.gpu import Gpu
+    from lane_seg.plans.key import PlanKey, PlanRecord
+    from lane_seg.plans.libraries import Library
     from lane_seg_engine.plan_layers import Layer
 
 __all__ = ['DESCRIPTION', 'EPILOG', 'add_arguments', 'run']
@@ -45,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from rich.console import Console
 
-    from lane_seg_engine.plan_key import build_command, read_record
+    from lane_seg.plans.key import build_command, read_record
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     record = read_record(args.plan)
@@ -71,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _library(flavour: str) -> tuple[Library | None, str]:
-    from lane_seg_engine.libraries import open_library
+    from lane_seg.plans.libraries import open_library
 
     try:
         return open_library(flavour), ''
@@ -80,7 +80,7 @@ def _library(flavour: str) -> tuple[Library | None, str]:
 
 
 def _gpu() -> tuple[Gpu | None, str]:
-    from lane_seg_engine.gpu import gpu_info
+    from lane_seg.plans.gpu import gpu_info
 
     try:
         return gpu_info(), ''
@@ -102,7 +102,7 @@ def _differences(
     gpu: Gpu | None,
 ) -> list[str]:
     from lane_seg.bundle import ModelBundle
-    from lane_seg_engine.plan_key import key_differences
+    from lane_seg.plans.key import key_differences
 
     onnx_sha256 = None
     try:

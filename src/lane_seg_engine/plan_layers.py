@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lane_seg.errors import EngineError
-from lane_seg_engine.messages import messages_of
+from lane_seg.plans.messages import messages_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from lane_seg_engine.libraries import Library
+    from lane_seg.plans.libraries import Library
 
 __all__ = [
     'CONVOLUTIONS', 'Layer', 'is_listed', 'layers_from_inspection', 'layers_from_listing',

@@ -11,7 +11,7 @@ import enum
 import json
 from types import ModuleType
 
-from lane_seg_engine.libraries import Library
+from lane_seg.plans.libraries import Library
 
 PLAN, CACHE, SCALES = b'a plan', b'a timing cache', b'scales'
 

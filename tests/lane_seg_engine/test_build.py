@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lane_seg.errors import EngineError
-from lane_seg_engine import build, engine_info, gpu, libraries, messages
-from lane_seg_engine.gpu import Gpu
+from lane_seg.plans import gpu, libraries, messages
+from lane_seg.plans.gpu import Gpu
+from lane_seg_engine import build, engine_info
 from tests.lane_seg_engine.fake_tensorrt import CACHE, PLAN, FakeTensorrt, library_of
 from tests.lane_seg_engine.quantized_graphs import quantize_bias, quantized_graph, write_bundle
 

@@ -8,9 +8,9 @@ import signal
 import pytest
 
 from lane_seg.errors import EngineError
-from lane_seg_engine import messages
+from lane_seg.plans import messages
+from lane_seg.plans.options import BuildOptions
 from lane_seg_engine.builder import build_plan, is_strongly_typed, parse
-from lane_seg_engine.options import BuildOptions
 from tests.lane_seg_engine.fake_tensorrt import CACHE, PLAN, FakeTensorrt, library_of
 
 VERSIONS = ('8.5.2', '8.6.1', '10.3.0', '11.1.0')

@@ -12,17 +12,18 @@ import pytest
 
 from lane_seg.bundle import ModelBundle
 from lane_seg.errors import EngineError
+from lane_seg.plans import gpu, libraries, messages
+from lane_seg.plans.gpu import Gpu
+from lane_seg.plans.key import read_record
 from lane_seg.preprocess import tensor_from_image
-from lane_seg_engine import build, calibrator, gpu, libraries, messages
+from lane_seg_engine import build, calibrator
 from lane_seg_engine.calibrator import (
     calibration_hash,
     calibration_images,
     float_input,
     make_calibrator,
 )
-from lane_seg_engine.gpu import Gpu
 from lane_seg_engine.graph_types import float_graph
-from lane_seg_engine.plan_key import read_record
 from tests.lane_seg_engine.fake_tensorrt import SCALES, FakeTensorrt, library_of
 from tests.lane_seg_engine.quantized_graphs import HEIGHT, WIDTH, quantized_graph, write_bundle
 

@@ -1,7 +1,6 @@
 """The real parser and builder of TensorRT-RTX, which need no GPU.
 
-Install them where this is to run; the module's skip says what is missing otherwise:
-tensorrt-rtx-cu13-bindings==1.7.1.116 onnxruntime-ep-nv-tensorrt-rtx-cu13==0.5.0
+`make test` installs them on x86-64 Linux (the extra tensorrt-rtx); elsewhere these are skipped.
 """
 
 from __future__ import annotations
@@ -16,12 +15,12 @@ import pytest
 
 from lane_seg.bundle import ModelBundle
 from lane_seg.errors import EngineError
+from lane_seg.plans.key import read_record
+from lane_seg.plans.libraries import installed_flavours, open_library
+from lane_seg.plans.options import BuildOptions
 from lane_seg_engine import build, engine_info
 from lane_seg_engine.builder import build_plan, parse
 from lane_seg_engine.graph_rules import breaches, convolutions
-from lane_seg_engine.libraries import installed_flavours, open_library
-from lane_seg_engine.options import BuildOptions
-from lane_seg_engine.plan_key import read_record
 from lane_seg_engine.plan_layers import Layer, layers_from_listing, layers_of_plan
 from lane_seg_engine.prepare import load_graph, prepare_graph
 from tests.lane_seg_engine.quantized_graphs import (
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
     import onnx
 
-    from lane_seg_engine.libraries import Library
+    from lane_seg.plans.libraries import Library
 
 pytestmark = [
     pytest.mark.slow,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from lane_seg.errors import EngineError
 
 if TYPE_CHECKING:
-    from lane_seg_engine.libraries import Library
+    from lane_seg.plans.libraries import Library
 
 __all__ = ['COMPATIBILITY', 'FLOAT_TYPES', 'PRECISIONS', 'BuildOptions', 'check_options']
 

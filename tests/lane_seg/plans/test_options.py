@@ -7,8 +7,8 @@ from types import ModuleType
 import pytest
 
 from lane_seg.errors import EngineError
-from lane_seg_engine.libraries import Library
-from lane_seg_engine.options import BuildOptions, check_options
+from lane_seg.plans.libraries import Library
+from lane_seg.plans.options import BuildOptions, check_options
 from tests.lane_seg_engine.fake_tensorrt import FakeTensorrt, library_of
 
 RTX = Library('rtx', '1.7.1.116', ModuleType('tensorrt_rtx'))

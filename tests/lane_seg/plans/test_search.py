@@ -10,10 +10,10 @@ import pytest
 from lane_seg.bundle import ModelBundle
 from lane_seg.errors import EngineError
 from lane_seg.files import sha256_of
-from lane_seg_engine.gpu import Gpu
-from lane_seg_engine.options import BuildOptions
-from lane_seg_engine.plan_key import PlanRecord, key_of, plan_name, write_record
-from lane_seg_engine.plan_search import find_plan
+from lane_seg.plans.gpu import Gpu
+from lane_seg.plans.key import PlanRecord, key_of, plan_name, write_record
+from lane_seg.plans.options import BuildOptions
+from lane_seg.plans.search import find_plan
 from tests.lane_seg_engine.fake_tensorrt import FakeTensorrt, library_of
 from tests.lane_seg_engine.quantized_graphs import quantized_graph, write_bundle
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from lane_seg.errors import EngineError
 
-__all__ = ['Gpu', 'gpu_info']
+__all__ = ['Gpu', 'gpu_info', 'load_driver']
 
 _DRIVER = 'libcuda.so.1'
 # CUdevice_attribute of the CUDA driver API.
@@ -35,6 +35,20 @@ class Gpu:
     driver: str
 
 
+def load_driver() -> ctypes.CDLL:
+    """Load the library of NVIDIA's driver (the CUDA driver API).
+
+    Raises:
+        EngineError: there is none.
+    """
+    try:
+        return ctypes.CDLL(_DRIVER)
+    except OSError as error:
+        raise EngineError(
+            f"expected NVIDIA's driver ({_DRIVER}), found: {error}; {_ADVICE}"
+        ) from error
+
+
 @lru_cache(maxsize=1)
 def gpu_info() -> Gpu:
     """Describe the first GPU that this process may use (CUDA_VISIBLE_DEVICES counts).
@@ -42,12 +56,7 @@ def gpu_info() -> Gpu:
     Raises:
         EngineError: no driver, or no GPU; the message says which.
     """
-    try:
-        driver = ctypes.CDLL(_DRIVER)
-    except OSError as error:
-        raise EngineError(
-            f"expected NVIDIA's driver ({_DRIVER}), found: {error}; {_ADVICE}"
-        ) from error
+    driver = load_driver()
     _call(driver, 'cuInit', 0)
     count, device, version = ctypes.c_int(), ctypes.c_int(), ctypes.c_int()
     _call(driver, 'cuDeviceGetCount', ctypes.byref(count))

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lane_seg.errors import EngineError
-from lane_seg_engine.options import PRECISIONS
-from lane_seg_engine.plan_key import PLAN_SUFFIX, build_command, key_differences, read_record
+from lane_seg.plans.key import PLAN_SUFFIX, build_command, key_differences, read_record
+from lane_seg.plans.options import PRECISIONS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from lane_seg.bundle import ModelBundle
-    from lane_seg_engine.gpu import Gpu
-    from lane_seg_engine.libraries import Library
+    from lane_seg.plans.gpu import Gpu
+    from lane_seg.plans.libraries import Library
 
 __all__ = ['find_plan']
 

@@ -31,8 +31,8 @@ _INSTALL = {
         'python3 -m pip install tensorrt'
     ),
     'rtx': (
-        'TensorRT-RTX: python3 -m pip install tensorrt-rtx-cu13-bindings==1.7.1.116 '
-        'onnxruntime-ep-nv-tensorrt-rtx-cu13==0.5.0'
+        "TensorRT-RTX: python3 -m pip install 'lane_seg_ros[tensorrt-rtx]' (that is "
+        'tensorrt-rtx-cu13-bindings==1.7.1.116 onnxruntime-ep-nv-tensorrt-rtx-cu13==0.5.0)'
     ),
 }
 _OLDEST = (8, 5)

@@ -10,9 +10,8 @@ import pytest
 
 from lane_seg.errors import EngineError
 from lane_seg.files import sha256_of
-from lane_seg_engine.gpu import Gpu
-from lane_seg_engine.options import BuildOptions
-from lane_seg_engine.plan_key import (
+from lane_seg.plans.gpu import Gpu
+from lane_seg.plans.key import (
     PlanKey,
     PlanRecord,
     build_command,
@@ -22,6 +21,7 @@ from lane_seg_engine.plan_key import (
     read_record,
     write_record,
 )
+from lane_seg.plans.options import BuildOptions
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from lane_seg.errors import EngineError
 from lane_seg.files import sha256_of, write_text
-from lane_seg_engine.libraries import version_numbers
-from lane_seg_engine.options import BuildOptions
+from lane_seg.plans.libraries import version_numbers
+from lane_seg.plans.options import BuildOptions
 
 if TYPE_CHECKING:
-    from lane_seg_engine.gpu import Gpu
+    from lane_seg.plans.gpu import Gpu
 
 __all__ = [
     'KEY_SUFFIX', 'PLAN_SUFFIX', 'PlanKey', 'PlanRecord', 'build_command', 'key_differences',

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lane_seg.errors import EngineError
-from lane_seg_engine import gpu
-from lane_seg_engine.gpu import Gpu, gpu_info
+from lane_seg.plans import gpu
+from lane_seg.plans.gpu import Gpu, gpu_info
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

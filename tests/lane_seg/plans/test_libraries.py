@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from lane_seg.errors import EngineError
-from lane_seg_engine import libraries
-from lane_seg_engine.libraries import installed_flavours, open_library, version_numbers
+from lane_seg.plans import libraries
+from lane_seg.plans.libraries import installed_flavours, open_library, version_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

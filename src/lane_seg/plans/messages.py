@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import tensorrt
 
-    from lane_seg_engine.libraries import Library
+    from lane_seg.plans.libraries import Library
 
 __all__ = ['Messages', 'messages_of']
 
 _SHOWN = 6
+# A running engine may warn of each frame: what nobody reads must not grow for ever.
+_KEPT = 1000
 
 
 class Messages:
@@ -27,7 +29,7 @@ class Messages:
 
             def log(self, severity: tensorrt.ILogger.Severity, text: str) -> None:
                 rank = int(severity)
-                if rank <= int(api.ILogger.Severity.WARNING):
+                if rank <= int(api.ILogger.Severity.WARNING) and len(messages) < _KEPT:
                     messages.append((rank < int(api.ILogger.Severity.WARNING), text))
 
         self.messages = messages
