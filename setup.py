@@ -72,6 +72,13 @@ TRAIN = [
     'torchmetrics>=1.4',
 ]
 TEST = ['catkin_pkg>=1.0', 'hypothesis>=6.100', 'packaging>=23', 'pytest>=8']
+# Builds plans on a PC without a GPU too; to run them, pycuda is needed besides. The second package
+# is NVIDIA's plug-in for ONNX Runtime: the libraries that the first one needs come with it alone.
+_PC = "sys_platform == 'linux' and platform_machine == 'x86_64'"
+TENSORRT_RTX = [
+    f'onnxruntime-ep-nv-tensorrt-rtx-cu13==0.5.0; {_PC}',
+    f'tensorrt-rtx-cu13-bindings==1.7.1.116; {_PC}',
+]
 DEV = [
     *TEST,
     'codespell>=2.3',
@@ -92,6 +99,7 @@ EXTRAS = {
     'transformers': ['transformers>=4.46'],
     'carla': ['carla==0.9.16', 'msgpack>=1.0'],
     'tensorrt': ['pycuda>=2024.1', 'tensorrt>=10.3,<12'],
+    'tensorrt-rtx': TENSORRT_RTX,
     # colcon runs pytest, and not unittest, because an extra named `test` asks for it.
     'test': TEST,
     'dev': DEV,

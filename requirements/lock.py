@@ -20,7 +20,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-EXTRAS = 'runtime,ros,train,transformers,carla,test,dev'
+EXTRAS = 'runtime,ros,train,transformers,carla,tensorrt-rtx,test,dev'
 TORCH_VERSION = '2.13.0'
 TORCH_NEEDS = (
     'filelock',

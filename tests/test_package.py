@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 PYTHONS = ('3.10', '3.11', '3.12')
 TARGETS = ('help', 'setup', 'demo', 'test', 'lint', 'bench', 'clean')
-EXTRAS = {'runtime', 'ros', 'train', 'transformers', 'carla', 'tensorrt', 'test', 'dev'}
+EXTRAS = {
+    'runtime', 'ros', 'train', 'transformers', 'carla', 'tensorrt', 'tensorrt-rtx', 'test', 'dev',
+}  # fmt: skip
 
 # In pieces, so that this file does not name them itself.
 REGISTRY_WORDS = (

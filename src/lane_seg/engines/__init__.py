@@ -20,6 +20,7 @@ __all__ = ['ENGINES', 'Engine', 'EngineName', 'open_engine']
 
 EngineName = Literal['auto', 'openvino', 'onnxruntime', 'tensorrt']
 ENGINES: tuple[str, ...] = get_args(EngineName)
+# After TensorRT, which needs more than its Python package.
 AUTO_ORDER = ('openvino', 'onnxruntime')
 
 _log = logging.getLogger(__name__)
@@ -66,12 +67,13 @@ class Engine(Protocol):
 def open_engine(bundle: ModelBundle, engine: EngineName = 'auto', *, threads: int = 0) -> Engine:
     """Open the engine of that name for a bundle.
 
-    'auto' takes OpenVINO, else ONNX Runtime; each step down is logged with its reason.
+    'auto' takes TensorRT where a GPU, its libraries and a plan that fits are there (none is ever
+    built here), else OpenVINO, else ONNX Runtime; each step down is logged with its reason.
 
     Args:
         bundle: the verified model.
         engine: one of ENGINES.
-        threads: CPU threads, 0 leaves it to the engine.
+        threads: CPU threads, 0 leaves it to the engine; TensorRT uses none.
 
     Raises:
         EngineError: the engine is unknown, not installed, or cannot load the graph.
@@ -81,10 +83,12 @@ def open_engine(bundle: ModelBundle, engine: EngineName = 'auto', *, threads: in
     if threads < 0:
         raise EngineError(f'expected threads >= 0 (0: the engine decides), found {threads}')
     if engine == 'tensorrt':
-        raise EngineError(
-            'engine tensorrt: this version builds and runs no TensorRT plans yet; '
-            'use --engine openvino, or auto'
-        )
+        return _open_tensorrt(bundle)
+    if engine == 'auto' and _has_gpu():
+        try:
+            return _open_tensorrt(bundle)
+        except EngineError as error:
+            _log.warning('%s', error)
     names = AUTO_ORDER if engine == 'auto' else (engine,)
     reasons = []
     for name in names:
@@ -99,6 +103,23 @@ def open_engine(bundle: ModelBundle, engine: EngineName = 'auto', *, threads: in
         f'engine {engine}: expected the Python package {" or ".join(names)}, found: '
         f'{"; ".join(reasons)}; install it: python3 -m pip install {names[0]}'
     )
+
+
+def _has_gpu() -> bool:
+    from lane_seg.plans.gpu import gpu_info
+
+    try:
+        gpu_info()
+    except EngineError as error:  # a laptop without one is nothing to warn of
+        _log.debug('engine tensorrt cannot be used: %s', error)
+        return False
+    return True
+
+
+def _open_tensorrt(bundle: ModelBundle) -> Engine:
+    from lane_seg.engines.tensorrt import TensorRtEngine
+
+    return TensorRtEngine(bundle)
 
 
 def _open(bundle: ModelBundle, name: str, threads: int) -> Engine:
