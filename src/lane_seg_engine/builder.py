@@ -105,11 +105,11 @@ def parse(library: Library, graph: bytes, options: BuildOptions) -> ParsedGraph:
     network = builder.create_network(flags)
     parser = api.OnnxParser(network, log.logger)
     if not parser.parse(graph):
-        errors = [str(parser.get_error(index).desc()) for index in range(parser.num_errors)]
+        errors = [_reason(parser.get_error(index)) for index in range(parser.num_errors)]
+        found = '; '.join(list(dict.fromkeys(errors))[:_MESSAGES]) or log.errors()
         raise EngineError(
-            f'{library.flavour} {library.version} cannot read the graph: '
-            f'{"; ".join(errors[:_MESSAGES]) or log.errors()}; export the model again with '
-            '`lane-seg export`'
+            f'{library.flavour} {library.version} cannot read the graph: {found}; export the '
+            'model again with `lane-seg export`'
         )
     inputs = [network.get_input(index) for index in range(network.num_inputs)]
     outputs = [network.get_output(index) for index in range(network.num_outputs)]
@@ -238,6 +238,15 @@ def _configure(
                 )
                 raise EngineError(f'expected --target out of {known}, found {target}')
             config.set_compute_capability(getattr(api.ComputeCapability, member), index)
+
+
+def _reason(error: tensorrt.ParserError) -> str:
+    """What the parser says, with the operator that it is about where the version tells it."""
+    operator = error.node_operator() if hasattr(error, 'node_operator') else ''
+    text = str(error.desc())
+    if text == 'false':  # the check that failed, as source code: an operator that it lacks
+        text = 'not supported'
+    return f'{operator}: {text}' if operator else text
 
 
 def _signature(tensor: tensorrt.ITensor) -> tuple[str, str, tuple[int, ...]]:

@@ -160,3 +160,20 @@ def test_the_command_writes_plan_and_key_and_engine_info_reads_them(
     printed = capsys.readouterr().out
     assert '/first_out' in printed
     assert 'int8' in printed
+
+
+def test_an_operator_that_the_parser_lacks_is_named(rtx: Library) -> None:
+    import onnx
+    from onnx import TensorProto, helper
+
+    node = helper.make_node('DynamicQuantizeLinear', ['x'], ['codes', 'scale', 'zero'])
+    graph = helper.make_graph(
+        [node],
+        'dynamic',
+        [helper.make_tensor_value_info('x', TensorProto.FLOAT, [1, 3, 8, 8])],
+        [helper.make_tensor_value_info('codes', TensorProto.UINT8, [1, 3, 8, 8])],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
+    onnx.checker.check_model(model)
+    with pytest.raises(EngineError, match='DynamicQuantizeLinear: not supported; export'):
+        parse(rtx, model.SerializeToString(), BuildOptions())
