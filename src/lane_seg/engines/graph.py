@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from lane_seg.engines.concatenations import concatenate_codes
+from lane_seg.engines.unsigned import unsigned_activations
 from lane_seg.errors import EngineError
 from lane_seg.machine import int8_sums_saturate
 
@@ -15,17 +17,10 @@ if TYPE_CHECKING:
 
     from lane_seg.bundle import ModelBundle
 
-__all__ = ['cpu_graph', 'narrow_weights', 'unsigned_activations']
+__all__ = ['cpu_graph', 'narrow_weights']
 
 _log = logging.getLogger(__name__)
 
-# Operators whose output is never negative.
-RECTIFIERS = {'Relu', 'Sigmoid'}
-# Operators that cannot make a negative value out of non-negative ones.
-KEEP_SIGN = {
-    'AveragePool', 'DequantizeLinear', 'Identity', 'MaxPool', 'QuantizeLinear', 'Resize',
-}  # fmt: skip
-KEEP_SIGN_ALL_INPUTS = {'Add', 'Concat'}
 # 255 * 64 * 2 is the largest sum of two products of uint8 and int8 that fits into 16 bits.
 NARROW = 64
 
@@ -34,8 +29,9 @@ def cpu_graph(bundle: ModelBundle) -> bytes:
     """Read the bundle's graph for a CPU engine.
 
     Returns:
-        The serialized ONNX model, with unsigned activations where that is equivalent, and with
-        narrow weights where wide ones would saturate on this CPU.
+        The serialized ONNX model, with unsigned activations where that is equivalent, with codes
+        concatenated in place of values, and with narrow weights where wide ones would saturate on
+        this CPU.
 
     Raises:
         EngineError: not an ONNX file, or inputs and outputs that break the bundle's contract.
@@ -49,82 +45,11 @@ def cpu_graph(bundle: ModelBundle) -> bytes:
         raise EngineError(f'{path}: expected an ONNX model, found: {error}') from error
     _check_contract(model, bundle, path)
     unsigned_activations(model)
+    concatenate_codes(model)
     if int8_sums_saturate() and narrow_weights(model):
         _log.info('%s: this CPU has no VNNI; its int8 weights are rounded to 7 bits', path)
     serialized: bytes = model.SerializeToString()
     return serialized
-
-
-def unsigned_activations(model: onnx.ModelProto) -> int:
-    """Rewrite symmetric int8 activations that are provably never negative as uint8, in place.
-
-    TensorRT wants int8 with zero point 0. x86 kernels want uint8: VNNI multiplies u8 by s8, and
-    with signed activations engines fall back to slower code. With the same scale and zero point 0
-    a non-negative value has the same code in both types, so the rewritten graph computes the same
-    numbers, except that values above 127 steps now saturate at 255 steps.
-
-    Returns:
-        Number of Q/DQ pairs that were rewritten.
-    """
-    import numpy as np
-    from onnx import numpy_helper
-
-    graph = model.graph
-    constants = {item.name: item for item in graph.initializer}
-    maker = {name: node for node in graph.node for name in node.output}
-    users: dict[str, list[str]] = {item.name: ['graph output'] for item in graph.output}
-    for node in graph.node:
-        for name in node.input:
-            users.setdefault(name, []).append(node.op_type)
-    known: dict[str, bool] = {}
-
-    def non_negative(name: str) -> bool:
-        if name not in known:
-            node = maker.get(name)
-            if node is None:
-                known[name] = False
-            elif node.op_type in RECTIFIERS:
-                known[name] = True
-            elif node.op_type in KEEP_SIGN:
-                known[name] = not _overshoots(node) and non_negative(node.input[0])
-            elif node.op_type in KEEP_SIGN_ALL_INPUTS:
-                known[name] = all(non_negative(source) for source in node.input)
-            else:
-                known[name] = False
-        return known[name]
-
-    def signed_zero(name: str) -> bool:
-        if name not in constants:
-            return False
-        value = numpy_helper.to_array(constants[name])
-        return value.dtype == np.int8 and value.ndim == 0 and not value.any()
-
-    zero = 'uint8_zero_point'
-    rewritten = set()
-    replaced = set()
-    for node in graph.node:
-        if (
-            node.op_type == 'QuantizeLinear'
-            and len(node.input) == 3
-            and node.input[0] not in constants
-            and signed_zero(node.input[2])
-            and set(users.get(node.output[0], [])) == {'DequantizeLinear'}
-            and non_negative(node.input[0])
-        ):
-            replaced.add(node.input[2])
-            node.input[2] = zero
-            rewritten.add(node.output[0])
-    for node in graph.node:
-        if node.op_type == 'DequantizeLinear' and node.input[0] in rewritten:
-            node.input[2:] = [zero]
-    if rewritten:
-        graph.initializer.append(numpy_helper.from_array(np.zeros((), np.uint8), zero))
-        # ONNX Runtime would warn of each zero point that nobody reads any more.
-        for name in replaced - {name for node in graph.node for name in node.input}:
-            graph.initializer.remove(constants[name])
-        # Stored types of rewritten tensors would now be wrong; engines infer them again.
-        del graph.value_info[:]
-    return len(rewritten)
 
 
 def narrow_weights(model: onnx.ModelProto) -> int:
@@ -172,12 +97,6 @@ def narrow_weights(model: onnx.ModelProto) -> int:
     for item in [item for item in graph.initializer if item.name in replaced - used]:
         graph.initializer.remove(item)
     return len(narrowed)
-
-
-def _overshoots(node: onnx.NodeProto) -> bool:
-    """Tell whether it is a cubic Resize, which makes negative values beside steep edges."""
-    modes = [item.s for item in node.attribute if item.name == 'mode']
-    return node.op_type == 'Resize' and modes == [b'cubic']
 
 
 def _check_contract(model: onnx.ModelProto, bundle: ModelBundle, path: Path) -> None:

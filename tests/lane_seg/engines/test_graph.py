@@ -1,4 +1,4 @@
-"""The graph is checked against the contract, and its int8 made unsigned where that is the same."""
+"""The graph is checked against the contract, and its weights narrowed for CPUs without VNNI."""
 
 from __future__ import annotations
 
@@ -17,175 +17,13 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from lane_seg.bundle import ModelBundle
-from lane_seg.engines.graph import cpu_graph, narrow_weights, unsigned_activations
+from lane_seg.engines.graph import cpu_graph, narrow_weights
 from lane_seg.errors import EngineError
+from tests.lane_seg.engines.small_graph import Builder, run
 from tests.tiny_bundle import make_tiny_bundle, tiny_graph
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-SHAPE = (1, 3, 8, 8)
-
-
-class Builder:
-    """Collects the nodes of a small Q/DQ graph with one float input 'x'."""
-
-    def __init__(self) -> None:
-        self.nodes: list[onnx.NodeProto] = []
-        self.constants: dict[str, np.ndarray] = {
-            'scale': np.float32(1 / 32),
-            'zero': np.int8(0),
-            'weight_scale': np.float32(1 / 64),
-        }
-        self.rng = np.random.default_rng(0)
-
-    def add(self, kind: str, *inputs: str, **attributes: object) -> str:
-        name = f'{kind.lower()}_{len(self.nodes)}'
-        self.nodes.append(helper.make_node(kind, list(inputs), [name], name, **attributes))
-        return name
-
-    def constant(self, value: np.ndarray) -> str:
-        name = f'constant_{len(self.constants)}'
-        self.constants[name] = value
-        return name
-
-    def conv(self, source: str) -> str:
-        weight = self.constant(self.rng.integers(-20, 21, (3, 3, 3, 3), np.int8))
-        floats = self.add('DequantizeLinear', weight, 'weight_scale', 'zero')
-        return self.add('Conv', source, floats, pads=[1, 1, 1, 1])
-
-    def pair(self, source: str, scale: str = 'scale', zero: str = 'zero') -> str:
-        codes = self.add('QuantizeLinear', source, scale, zero)
-        return self.add('DequantizeLinear', codes, scale, zero)
-
-    def model(self, output: str, shape: tuple[int, ...] = SHAPE) -> onnx.ModelProto:
-        graph = helper.make_graph(
-            self.nodes,
-            'small',
-            [helper.make_tensor_value_info('x', TensorProto.FLOAT, SHAPE)],
-            [helper.make_tensor_value_info(output, TensorProto.FLOAT, shape)],
-            [numpy_helper.from_array(np.asarray(v), k) for k, v in self.constants.items()],
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
-        onnx.checker.check_model(model, full_check=True)
-        return model
-
-
-def run(model: onnx.ModelProto, size: float = 1.0) -> np.ndarray:
-    onnxruntime = pytest.importorskip('onnxruntime')
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    # As written: fused int8 kernels of old CPUs saturate in between.
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=['CPUExecutionProvider']
-    )
-    x = np.random.default_rng(1).uniform(-size, size, SHAPE).astype(np.float32)
-    return session.run(None, {'x': x})[0]
-
-
-def kinds(model: onnx.ModelProto) -> list[str]:
-    """Type of each activation's codes, in the order of the graph."""
-    types = {item.name: item.data_type for item in model.graph.initializer}
-    return [
-        TensorProto.DataType.Name(types[node.input[2]]).lower()
-        for node in model.graph.node
-        if node.op_type == 'QuantizeLinear'
-    ]
-
-
-def test_what_follows_a_relu_becomes_unsigned_and_the_input_stays_signed() -> None:
-    build = Builder()
-    hidden = build.pair(build.add('Relu', build.conv(build.pair('x'))))
-    model = build.model(build.conv(hidden))
-    before = run(model)
-    assert unsigned_activations(model) == 1
-    onnx.checker.check_model(model, full_check=True)
-    assert kinds(model) == ['int8', 'uint8']
-    assert np.array_equal(run(model), before)
-
-
-def test_above_127_steps_the_unsigned_graph_saturates_later_and_nowhere_else() -> None:
-    build = Builder()
-    model = build.model(build.pair(build.add('Relu', 'x')))
-    signed = run(model, size=10.0)
-    unsigned_activations(model)
-    unsigned = run(model, size=10.0)
-    assert signed.max() == 127 / 32
-    assert unsigned.max() == 255 / 32
-    assert np.array_equal(np.minimum(unsigned, 127 / 32), signed)
-
-
-def test_the_sum_of_two_relus_is_unsigned() -> None:
-    build = Builder()
-    first = build.add('Relu', build.conv(build.pair('x')))
-    second = build.add('Relu', build.conv(build.pair('x')))
-    model = build.model(build.conv(build.pair(build.add('Add', first, second))))
-    before = run(model)
-    assert unsigned_activations(model) == 1
-    assert kinds(model) == ['int8', 'int8', 'uint8']
-    assert np.array_equal(run(model), before)
-
-
-def test_a_sum_with_a_signed_branch_stays_signed() -> None:
-    build = Builder()
-    first = build.add('Relu', build.conv(build.pair('x')))
-    skip = build.conv(build.pair('x'))
-    model = build.model(build.conv(build.pair(build.add('Add', first, skip))))
-    text = model.SerializeToString()
-    assert unsigned_activations(model) == 0
-    assert model.SerializeToString() == text
-
-
-def test_pooling_resizing_and_requantizing_keep_the_sign() -> None:
-    build = Builder()
-    relu = build.pair(build.add('Relu', build.conv(build.pair('x'))))
-    pooled = build.add('MaxPool', relu, kernel_shape=[2, 2], strides=[2, 2])
-    scales = build.constant(np.array([1, 1, 2, 2], np.float32))
-    larger = build.pair(build.add('Resize', build.pair(pooled), '', scales, mode='nearest'))
-    joined = build.add('Concat', larger, relu, axis=1)
-    model = build.model(build.pair(joined), (1, 6, 8, 8))
-    before = run(model)
-    assert unsigned_activations(model) == 4
-    assert kinds(model) == ['int8', 'uint8', 'uint8', 'uint8', 'uint8']
-    assert np.array_equal(run(model), before)
-
-
-def test_a_cubic_resize_overshoots_and_stays_signed() -> None:
-    build = Builder()
-    scales = build.constant(np.array([1, 1, 2, 2], np.float32))
-    larger = build.add('Resize', build.add('Relu', 'x'), '', scales, mode='cubic')
-    model = build.model(build.pair(larger), (1, 3, 16, 16))
-    assert run(model).min() < 0
-    assert unsigned_activations(model) == 0
-
-
-def test_codes_that_somebody_else_reads_too_stay_signed() -> None:
-    build = Builder()
-    codes = build.add('QuantizeLinear', build.add('Relu', 'x'), 'scale', 'zero')
-    floats = build.add('DequantizeLinear', codes, 'scale', 'zero')
-    raw = build.add('Cast', codes, to=TensorProto.FLOAT)
-    model = build.model(build.add('Add', floats, raw))
-    before = run(model)
-    assert unsigned_activations(model) == 0
-    assert np.array_equal(run(model), before)
-
-
-def test_asymmetric_and_per_channel_codes_are_left_alone() -> None:
-    for zero, scale in ((np.int8(-128), np.float32(1 / 32)), (np.zeros(3, np.int8), np.ones(3))):
-        build = Builder()
-        names = build.constant(np.asarray(scale, np.float32)), build.constant(zero)
-        model = build.model(build.pair(build.add('Relu', 'x'), *names))
-        assert unsigned_activations(model) == 0
-
-
-def test_rewriting_twice_changes_nothing_more() -> None:
-    build = Builder()
-    model = build.model(build.pair(build.add('Relu', 'x')))
-    assert unsigned_activations(model) == 1
-    text = model.SerializeToString()
-    assert unsigned_activations(model) == 0
-    assert model.SerializeToString() == text
 
 
 # Narrow weights.

@@ -71,8 +71,3 @@ def test_an_unknown_engine_is_refused_with_the_known_ones(bundle: ModelBundle) -
 def test_a_negative_number_of_threads_is_refused(bundle: ModelBundle) -> None:
     with pytest.raises(EngineError, match='expected threads >= 0'):
         open_engine(bundle, threads=-1)
-
-
-def test_tensorrt_says_that_it_is_not_there_yet(bundle: ModelBundle) -> None:
-    with pytest.raises(EngineError, match='use --engine openvino, or auto'):
-        open_engine(bundle, 'tensorrt')

@@ -83,7 +83,7 @@ def saturating_graph() -> onnx.ModelProto:
 
 
 def exact(image: np.ndarray) -> np.ndarray:
-    """What the graph defines, in int32 (with uint8 activations after the ReLU)."""
+    """What the graph defines, in int32."""
 
     def conv(codes: np.ndarray, weight: np.ndarray) -> np.ndarray:
         windows = sliding_window_view(np.pad(codes, ((0, 0), (1, 1), (1, 1))), (3, 3), (1, 2))
@@ -91,7 +91,7 @@ def exact(image: np.ndarray) -> np.ndarray:
 
     first, second = weights()
     codes = image.transpose(2, 0, 1).astype(np.int32) - 128
-    hidden = np.rint(conv(codes, first) * (IMAGE_SCALE * WEIGHT_SCALE / HIDDEN_SCALE)).clip(0, 255)
+    hidden = np.rint(conv(codes, first) * (IMAGE_SCALE * WEIGHT_SCALE / HIDDEN_SCALE)).clip(0, 127)
     total = conv(hidden.astype(np.int32), second)[0]
     return np.floor(total * (WEIGHT_SCALE * HIDDEN_SCALE)).clip(0, 255).astype(np.uint8)
 
