@@ -41,6 +41,13 @@ COMMANDS = (
     Command(
         'compare-models', 'lane_seg_train.compare_models', 'train and time several nets', 'train'
     ),
+    Command(
+        'compare',
+        'lane_seg_train.compare.command',
+        'float against int8, engine by engine',
+        'train',
+    ),
+    Command('quantize', 'lane_seg_train.quantize', 'make a trained network int8', 'train'),
     Command('export', 'lane_seg_train.export', 'make a bundle of a checkpoint', 'train'),
     Command('build-engine', 'lane_seg_engine.build', 'build a TensorRT plan', 'runtime,tensorrt'),
     Command(

@@ -10,8 +10,12 @@ from typing import TYPE_CHECKING
 from lane_seg.errors import LaneSegError
 from lane_seg.files import atomic_path
 from lane_seg_train.config import NetConfig
+from lane_seg_train.quantization.record import QuantizationRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from torch import nn
 
 __all__ = ['Checkpoint']
@@ -31,6 +35,7 @@ class Checkpoint:
         width: input width in pixels.
         name: name of the run.
         metrics: validation metrics of the kept epoch, '<set>/<classes>' -> IoU.
+        quantization: how it was quantized; then `net` is a `QuantizedNet`. None: it is float.
     """
 
     net: nn.Module
@@ -40,6 +45,12 @@ class Checkpoint:
     width: int
     name: str
     metrics: dict[str, float]
+    quantization: QuantizationRecord | None = None
+
+    @property
+    def precision(self) -> str:
+        """'int8' or 'fp32'."""
+        return 'fp32' if self.quantization is None else 'int8'
 
     def save(self, path: str | Path) -> None:
         """Write the checkpoint whole; an older one at `path` survives a full disk."""
@@ -55,6 +66,7 @@ class Checkpoint:
                     'width': self.width,
                     'name': self.name,
                     'metrics': self.metrics,
+                    'quantization': self.quantization and dataclasses.asdict(self.quantization),
                     'state_dict': self.net.state_dict(),
                 },
                 temporary,
@@ -70,6 +82,7 @@ class Checkpoint:
         import torch
 
         from lane_seg_train.nets import build_net
+        from lane_seg_train.quantization.quantized_net import QuantizedNet
 
         path = Path(path)
         if not path.is_file():
@@ -92,7 +105,13 @@ class Checkpoint:
             )
             # The weights to start from, which may be gone by now, are no matter any more.
             start = dataclasses.replace(net_config, weights='')
-            net = build_net(start, len(raw['classes']))
+            plain = build_net(start, len(raw['classes']))
+            net: nn.Module = plain
+            # Checkpoints of before quantization was known do not have the key.
+            quantization = _record(raw.get('quantization'))
+            if quantization is not None:
+                size = (raw['height'], raw['width'])
+                net = QuantizedNet(plain, size, exclude=quantization.exclude)
             net.load_state_dict(raw['state_dict'])
             return cls(
                 net=net.eval(),
@@ -102,9 +121,16 @@ class Checkpoint:
                 width=raw['width'],
                 name=raw['name'],
                 metrics=raw['metrics'],
+                quantization=quantization,
             )
         except (KeyError, TypeError, RuntimeError) as error:
             raise LaneSegError(
                 f'{path}: expected the weights of a network that this version knows, found: '
                 f'{error}; use the version that wrote it'
             ) from error
+
+
+def _record(raw: Mapping[str, Any] | None) -> QuantizationRecord | None:
+    if raw is None:
+        return None
+    return QuantizationRecord(**{**raw, 'exclude': tuple(raw['exclude'])})

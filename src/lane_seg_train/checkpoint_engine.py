@@ -37,7 +37,7 @@ class CheckpointModel:
         fit: how images are laid into the input; training stretches them.
         classes: in the order of their ids.
         unlabeled_id: mask value of pixels that the model does not see.
-        precision: 'fp32'.
+        precision: 'fp32', or 'int8' computed in float.
     """
 
     name: str
@@ -66,7 +66,7 @@ class CheckpointModel:
                 )
             ),
             unlabeled_id=UNLABELED_ID,
-            precision='fp32',
+            precision=checkpoint.precision,
         )
 
 

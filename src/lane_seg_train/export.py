@@ -14,20 +14,20 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    import numpy as np
-    from numpy.typing import NDArray
-
+    from lane_seg_train.checkpoint import Checkpoint
     from lane_seg_train.config import TrainConfig
 
 __all__ = ['DESCRIPTION', 'EPILOG', 'add_arguments', 'export', 'run']
 
 DESCRIPTION = (
-    'Export a checkpoint as a bundle: ONNX graph (int8 by default), model.yaml, model card. '
-    'The IoU in it is measured on the exported file itself.'
+    'Export a checkpoint as a bundle: ONNX graph, model.yaml, model card.\n\n'
+    'A checkpoint of `lane-seg quantize` becomes int8, one of `lane-seg train` stays in float.\n'
+    'The IoU in the card is measured on the exported file itself.'
 )
 EPILOG = """examples:
-  lane-seg export runs/mine/checkpoint.pt --data ~/datasets --output models/mine
-  lane-seg export runs/mine/checkpoint.pt --data ~/datasets --output models/f32 --precision fp32"""
+  lane-seg export runs/mine/int8/checkpoint.pt --data ~/datasets --output models/mine
+  lane-seg export runs/mine/checkpoint.pt --data ~/datasets --output models/mine_fp32
+  lane-seg export runs/mine/int8/checkpoint.pt --data ~/datasets --output models/c --confidence"""
 
 UNLABELED_ID = 255
 
@@ -42,13 +42,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help='recipe of the run (default: config.yaml beside the checkpoint)',
     )
-    parser.add_argument('--precision', choices=('int8', 'fp32'), default='int8')
     parser.add_argument('--name', help='name of the model (default: that of the run)')
     parser.add_argument('--model-version', default='1.0.0', help='version of the model')
     parser.add_argument('--fit', choices=FITS, default='stretch', help='see docs/bundle.md')
     parser.add_argument(
-        '--calibration', type=int, default=128, help='number of training images for int8'
-    )
+        '--confidence', action='store_true',
+        help='a second output: how probable the chosen class is, uint8 0..255',
+    )  # fmt: skip
+    parser.add_argument(
+        '--logits', action='store_true',
+        help='a second file, logits.onnx, which gives the logits instead of the mask',
+    )  # fmt: skip
     parser.add_argument('--force', action='store_true', help='replace an existing bundle')
 
 
@@ -71,11 +75,11 @@ def run(args: argparse.Namespace) -> int:
         config=load_config(recipe),
         recipe=recipe,
         data_root=args.data,
-        precision=args.precision,
         name=args.name,
         version=args.model_version,
         fit=args.fit,
-        calibration_images=args.calibration,
+        confidence=args.confidence,
+        logits=args.logits,
     )
     bundle = ModelBundle.load(args.output)
     size = bundle.onnx_path.stat().st_size / 1e6
@@ -83,6 +87,11 @@ def run(args: argparse.Namespace) -> int:
         f'wrote {args.output}: {bundle.name} {bundle.version}, {bundle.precision}, {size:.2f} MB, '
         f'sha256 {bundle.onnx_sha256[:12]}'
     )
+    if bundle.precision == 'fp32':
+        Console().print(
+            f'for int8, first: lane-seg quantize {args.checkpoint} --data {args.data}',
+            soft_wrap=True, highlight=False,
+        )  # fmt: skip
     return 0
 
 
@@ -93,25 +102,25 @@ def export(
     config: TrainConfig,
     recipe: Path,
     data_root: Path,
-    precision: str = 'int8',
     name: str | None = None,
     version: str = '1.0.0',
     fit: str = 'stretch',
-    calibration_images: int = 128,
+    confidence: bool = False,
+    logits: bool = False,
 ) -> None:
     """Write a bundle.
 
     Args:
-        checkpoint_path: the trained network.
+        checkpoint_path: the trained network, quantized or not.
         output: folder of the bundle; it appears there file by file, model.yaml last.
-        config: the recipe of the run: names data for calibration, evaluation and the card.
+        config: the recipe of the run: names data for evaluation and the card.
         recipe: its file, copied into the bundle.
         data_root: folder that holds the data sets.
-        precision: 'int8' or 'fp32'.
         name: name of the model; None takes the run's.
         version: version of the model.
         fit: how the car lays camera images into the input.
-        calibration_images: how many training images choose the int8 ranges.
+        confidence: add the output 'confidence' to the graph.
+        logits: write logits.onnx too.
 
     Raises:
         LaneSegError: the checkpoint or the data cannot be used.
@@ -127,21 +136,17 @@ def export(
     from lane_seg_train.evaluate import evaluate
     from lane_seg_train.model_card import model_card
     from lane_seg_train.onnx_from_checkpoint import onnx_from_checkpoint
-    from lane_seg_train.quantize import METHOD, calibration_sha256, quantized
 
     checkpoint = Checkpoint.load(checkpoint_path)
     size = (checkpoint.height, checkpoint.width)
-    model = onnx_from_checkpoint(checkpoint)
-    quantization: dict[str, object] | None = None
-    if precision == 'int8':
-        images = _calibration(config, size, data_root, calibration_images)
-        model = quantized(model, images)
-        quantization = {
-            'method': METHOD,
-            'calibration': {'images': len(images), 'sha256': calibration_sha256(images)},
-        }
-    with atomic_path(output / 'model.onnx') as temporary:
-        onnx.save(model, temporary)
+    graphs = {'model.onnx': onnx_from_checkpoint(checkpoint, confidence=confidence)}
+    if logits:
+        graphs['logits.onnx'] = onnx_from_checkpoint(checkpoint, logits=True)
+    for file, model in graphs.items():
+        with atomic_path(output / file) as temporary:
+            onnx.save(model, temporary)
+    if not logits:  # of an export before this one
+        (output / 'logits.onnx').unlink(missing_ok=True)
     with atomic_path(output / 'recipe.yaml') as temporary:
         shutil.copyfile(recipe, temporary)
 
@@ -162,14 +167,14 @@ def export(
             )
         ],
         'unlabeled_id': UNLABELED_ID,
-        'precision': precision,
-        'quantization': quantization,
+        'precision': checkpoint.precision,
+        'quantization': _quantization(checkpoint),
         'training': [
             {'data': data.name, 'source': data.images, 'licence': data.licence}
             for data in config.train
         ],
         'tools': _tools(),
-        'files': _hashes(output, ['model.onnx', 'recipe.yaml']),
+        'files': _hashes(output, [*graphs, 'recipe.yaml']),
     }
     write_text(output / 'model.yaml', _yaml(spec))
     bundle = ModelBundle.load(output)
@@ -190,23 +195,18 @@ def export(
         }
     card = model_card(spec, config, checkpoint, (output / 'model.onnx').stat().st_size)
     write_text(output / 'README.md', card)
-    spec['files'] = _hashes(output, ['model.onnx', 'README.md', 'recipe.yaml'])
+    spec['files'] = _hashes(output, [*graphs, 'README.md', 'recipe.yaml'])
     write_text(output / 'model.yaml', _yaml(spec))
 
 
-def _calibration(
-    config: TrainConfig, size: tuple[int, int], data_root: Path, count: int
-) -> list[NDArray[np.uint8]]:
-    """Draw training images evenly over the data sets and over their length."""
-    from lane_seg_train.datasets import open_data
-
-    sets = open_data(config.train, config.classes, size, data_root)
-    share = max(1, count // len(sets))
-    images: list[NDArray[np.uint8]] = []
-    for data in sets:
-        step = max(1, len(data.examples) // share)
-        images += [image for image, _ in data.examples[::step][:share]]
-    return images
+def _quantization(checkpoint: Checkpoint) -> dict[str, object] | None:
+    record = checkpoint.quantization
+    if record is None:
+        return None
+    return {
+        'method': record.method,
+        'calibration': {'images': record.images, 'sha256': record.sha256},
+    }
 
 
 def _hashes(folder: Path, names: Sequence[str]) -> dict[str, object]:

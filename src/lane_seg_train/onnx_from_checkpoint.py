@@ -13,6 +13,12 @@ from torch import nn
 
 from lane_seg.errors import LaneSegError
 from lane_seg_train.nets.normalization import normalized
+from lane_seg_train.onnx_int8 import (
+    constants_as_initializers,
+    drop_unused,
+    fold_batch_norm,
+    store_int8_weights,
+)
 
 if TYPE_CHECKING:
     import onnx
@@ -23,12 +29,31 @@ __all__ = ['INPUT_NAME', 'OPSET', 'OUTPUT_NAME', 'DeployedNet', 'onnx_from_check
 
 INPUT_NAME = 'image'
 OUTPUT_NAME = 'mask'
+CONFIDENCE_NAME = 'confidence'
+LOGITS_NAME = 'logits'
 # The newest opset that TensorRT 8.5 (JetPack 5) documents, and the IR version that belongs to it.
 OPSET = 17
 IR_VERSION = 8
 
 
-class DeployedNet(nn.Module):
+class LogitsNet(nn.Module):
+    """A network with its normalization.
+
+    Shape:
+        input (1, H, W, 3) uint8 BGR 0..255; output (1, classes, H, W) float logits.
+    """
+
+    def __init__(self, net: nn.Module) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, image: torch.Tensor) -> torch.Tensor:
+        """Normalize, run the network."""
+        logits: torch.Tensor = self.net(normalized(image).permute(0, 3, 1, 2))
+        return logits
+
+
+class DeployedNet(LogitsNet):
     """A network with everything around it that the car must not get wrong.
 
     Shape:
@@ -36,14 +61,16 @@ class DeployedNet(nn.Module):
     """
 
     def __init__(self, net: nn.Module, num_classes: int) -> None:
-        super().__init__()
-        self.net = net
+        super().__init__(net)
         self.num_classes = num_classes
 
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         """Normalize, run the network, pick the most probable class."""
-        tensor = normalized(image).permute(0, 3, 1, 2)
-        logits = self.net(tensor).unbind(dim=1)
+        return self.mask_from_logits(super().forward(image))
+
+    def mask_from_logits(self, tensor: torch.Tensor) -> torch.Tensor:
+        """(1, classes, H, W) logits to (1, H, W) uint8 class ids."""
+        logits = tensor.unbind(dim=1)
         # A chain of comparisons instead of ArgMax: TensorRT fuses it into the last kernel, and
         # OpenVINO takes a third of the time.
         best = logits[0]
@@ -59,8 +86,35 @@ class DeployedNet(nn.Module):
         return mask.to(torch.uint8)
 
 
-def onnx_from_checkpoint(checkpoint: Checkpoint) -> onnx.ModelProto:
-    """Export a checkpoint in float, batch normalization folded into the convolutions.
+class ConfidentNet(DeployedNet):
+    """A `DeployedNet` that also tells how sure it is.
+
+    Shape:
+        input as there; outputs (1, H, W) uint8 class ids, and (1, H, W) uint8: the softmax
+        probability of that class, 255 for 1.
+    """
+
+    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # type: ignore[override]
+        """Normalize, run the network, pick the most probable class, and say how probable."""
+        logits = self.net(normalized(image).permute(0, 3, 1, 2))
+        # Of the largest logit: 1 / sum of exp(logit - largest), which cannot overflow.
+        largest = logits.amax(dim=1, keepdim=True)
+        probability = 1.0 / torch.exp(logits - largest).sum(dim=1)
+        return self.mask_from_logits(logits), (probability * 255.0 + 0.5).to(torch.uint8)
+
+
+def onnx_from_checkpoint(
+    checkpoint: Checkpoint, *, confidence: bool = False, logits: bool = False
+) -> onnx.ModelProto:
+    """Export a checkpoint, batch normalization folded into the convolutions.
+
+    A quantized one becomes explicit Q/DQ as TensorRT wants it, with its weights stored as int8 and
+    its biases in float.
+
+    Args:
+        checkpoint: the network.
+        confidence: give a second output 'confidence', (1, H, W) uint8; see `ConfidentNet`.
+        logits: give 'logits', (1, classes, H, W) float, instead of the mask.
 
     Returns:
         A checked ONNX model of opset 17: 'image' (1, H, W, 3) uint8 BGR in, 'mask' (1, H, W)
@@ -68,7 +122,14 @@ def onnx_from_checkpoint(checkpoint: Checkpoint) -> onnx.ModelProto:
     """
     import onnx
 
-    net = DeployedNet(checkpoint.net, len(checkpoint.classes)).eval()
+    classes = len(checkpoint.classes)
+    net: nn.Module
+    if logits:
+        net, outputs = LogitsNet(checkpoint.net), [LOGITS_NAME]
+    elif confidence:
+        net, outputs = ConfidentNet(checkpoint.net, classes), [OUTPUT_NAME, CONFIDENCE_NAME]
+    else:
+        net, outputs = DeployedNet(checkpoint.net, classes), [OUTPUT_NAME]
     example = torch.zeros((1, checkpoint.height, checkpoint.width, 3), dtype=torch.uint8)
     # The TorchScript exporter is the one that writes opset 17; its deprecation notes are not
     # something that a user could act on.
@@ -77,15 +138,20 @@ def onnx_from_checkpoint(checkpoint: Checkpoint) -> onnx.ModelProto:
         path = Path(folder) / 'float.onnx'
         warnings.simplefilter('ignore')
         torch.onnx.export(
-            net,
+            net.eval(),
             (example,),
             path,
             input_names=[INPUT_NAME],
-            output_names=[OUTPUT_NAME],
+            output_names=outputs,
             opset_version=OPSET,
             dynamo=False,
         )
         model = onnx.load(path)
+    constants_as_initializers(model)
+    if checkpoint.quantization is not None:
+        store_int8_weights(model)
+        fold_batch_norm(model)
+    drop_unused(model)
     model.ir_version = IR_VERSION
     onnx.checker.check_model(model, full_check=True)
     return model

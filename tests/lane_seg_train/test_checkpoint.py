@@ -12,6 +12,8 @@ from lane_seg.errors import LaneSegError
 from lane_seg_train.checkpoint import Checkpoint
 from lane_seg_train.config import NetConfig
 from lane_seg_train.nets import build_net
+from lane_seg_train.quantization.quantized_net import QuantizedNet
+from tests.lane_seg_train.tiny_training import HEIGHT, WIDTH, quantized_checkpoint
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,3 +127,77 @@ def test_the_weights_that_training_started_from_may_be_gone(tmp_path: Path) -> N
     dataclasses.replace(checkpoint(), net_config=config).save(tmp_path / 'a.pt')
     loaded = Checkpoint.load(tmp_path / 'a.pt')
     assert loaded.net_config == config
+
+
+# Quantized ones.
+
+
+def logits(net: torch.nn.Module) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(3)
+    with torch.no_grad():
+        return net(torch.randn(1, 3, HEIGHT, WIDTH, generator=generator))
+
+
+def test_a_quantized_network_comes_back_bit_for_bit(tmp_path: Path) -> None:
+    saved = quantized_checkpoint(exclude=('stem', 'head'))
+    saved.save(tmp_path / 'a.pt')
+    loaded = Checkpoint.load(tmp_path / 'a.pt')
+    assert loaded.quantization == saved.quantization
+    assert loaded.quantization is not None
+    assert loaded.quantization.exclude == ('stem', 'head')
+    assert loaded.precision == 'int8'
+    assert isinstance(loaded.net, QuantizedNet)
+    assert isinstance(saved.net, QuantizedNet)
+    assert loaded.net.placement == saved.net.placement
+    assert 'head' not in loaded.net.placement.weights
+    assert not any(part.training for part in loaded.net.modules())
+    assert torch.equal(logits(loaded.net), logits(saved.net))
+    assert not torch.equal(logits(loaded.net), logits(loaded.net.net))
+
+
+def test_a_quantized_checkpoint_holds_nothing_that_could_run(tmp_path: Path) -> None:
+    quantized_checkpoint().save(tmp_path / 'a.pt')
+    content = torch.load(tmp_path / 'a.pt', weights_only=True)
+    assert content['quantization']['calibrator'] == 'max'
+    assert isinstance(content['quantization'], dict)
+
+
+def test_a_checkpoint_of_before_quantization_is_a_float_one(tmp_path: Path) -> None:
+    saved = checkpoint()
+    saved.save(tmp_path / 'a.pt')
+    content = torch.load(tmp_path / 'a.pt', weights_only=True)
+    del content['quantization']
+    torch.save(content, tmp_path / 'a.pt')
+    loaded = Checkpoint.load(tmp_path / 'a.pt')
+    assert loaded.quantization is None
+    assert (saved.precision, loaded.precision) == ('fp32', 'fp32')
+    assert torch.equal(logits(loaded.net), logits(saved.net.eval()))
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {'quantization': None},
+        {'quantization': {'calibrator': 'max'}},
+        {'quantization': {'colour': 1, 'exclude': []}},
+        {'state_dict': {}},
+    ],
+)
+def test_scales_that_do_not_fit_their_record_are_refused(
+    tmp_path: Path, changes: dict[str, object]
+) -> None:
+    path = tmp_path / 'a.pt'
+    quantized_checkpoint().save(path)
+    altered(path, **changes)
+    with pytest.raises(LaneSegError, match=r'a\.pt: expected the weights of a network'):
+        Checkpoint.load(path)
+
+
+def test_names_that_no_convolution_has_are_refused(tmp_path: Path) -> None:
+    saved = quantized_checkpoint()
+    assert saved.quantization is not None
+    record = dataclasses.asdict(dataclasses.replace(saved.quantization, exclude=('gone',)))
+    saved.save(tmp_path / 'a.pt')
+    altered(tmp_path / 'a.pt', quantization=record)
+    with pytest.raises(LaneSegError, match='expected names of convolutions, found gone'):
+        Checkpoint.load(tmp_path / 'a.pt')

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import onnxruntime
 import pytest
 import yaml
 
@@ -18,15 +19,23 @@ from lane_seg.pipeline import LanePipeline
 from lane_seg_train import evaluate as evaluate_command
 from lane_seg_train import export as export_command
 from lane_seg_train.config_file import plain_config
-from tests.lane_seg_train.tiny_training import random_checkpoint, tiny_config, write_pairs
+from tests.lane_seg_train.tiny_training import (
+    quantized_checkpoint,
+    random_checkpoint,
+    tiny_config,
+    write_pairs,
+)
 
 
 @pytest.fixture(scope='module')
 def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp('run')
     write_pairs(folder / 'data')
-    random_checkpoint().save(folder / 'checkpoint.pt')
-    (folder / 'config.yaml').write_text(yaml.safe_dump(plain_config(tiny_config())))
+    for name, checkpoint in (('float', random_checkpoint()), ('int8', quantized_checkpoint())):
+        (folder / name).mkdir()
+        checkpoint.save(folder / name / 'checkpoint.pt')
+        recipe = yaml.safe_dump(plain_config(tiny_config()))
+        (folder / name / 'config.yaml').write_text(recipe)
     return folder
 
 
@@ -36,8 +45,8 @@ def export_command_line(*words: str) -> int:
     return export_command.run(parser.parse_args(words))
 
 
-def export_tiny(folder: Path, output: Path, *more: str) -> int:
-    checkpoint, data = str(folder / 'checkpoint.pt'), str(folder / 'data')
+def export_tiny(folder: Path, output: Path, *more: str, of: str = 'int8') -> int:
+    checkpoint, data = str(folder / of / 'checkpoint.pt'), str(folder / 'data')
     return export_command_line(checkpoint, '--data', data, '--output', str(output), *more)
 
 
@@ -93,7 +102,7 @@ def test_the_model_card_names_data_licence_calibration_and_weak_points(
 
 def test_fp32_bundles_are_larger_and_agree(run_folder: Path, bundle_folder: Path) -> None:
     output = run_folder / 'models' / 'float'
-    assert export_tiny(run_folder, output, '--precision', 'fp32', '--name', 'float') == 0
+    assert export_tiny(run_folder, output, '--name', 'float', of='float') == 0
     small, large = ModelBundle.load(bundle_folder), ModelBundle.load(output)
     assert large.precision == 'fp32'
     image = cv2.imread(str(run_folder / 'data' / 'images' / '001.png'))
@@ -113,8 +122,51 @@ def test_an_existing_bundle_is_not_overwritten(run_folder: Path, bundle_folder: 
 
 def test_a_missing_checkpoint_is_named(run_folder: Path, tmp_path: Path) -> None:
     missing, data = str(tmp_path / 'none.pt'), str(run_folder / 'data')
-    recipe = str(run_folder / 'config.yaml')
+    recipe = str(run_folder / 'float' / 'config.yaml')
     with pytest.raises(LaneSegError, match=r'expected a checkpoint .*none\.pt, found no file'):
         export_command_line(
             missing, '--data', data, '--output', str(tmp_path / 'm'), '--recipe', recipe
         )
+
+
+def test_a_float_bundle_says_how_to_come_to_int8(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert export_tiny(run_folder, tmp_path / 'float', of='float') == 0
+    assert 'for int8, first: lane-seg quantize' in capsys.readouterr().out
+
+
+def test_the_confidence_is_the_probability_of_the_chosen_class(
+    run_folder: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / 'sure'
+    assert export_tiny(run_folder, output, '--confidence', '--logits') == 0
+    image = cv2.imread(str(run_folder / 'data' / 'images' / '002.png'))[None]
+    sessions = {
+        name: onnxruntime.InferenceSession(
+            output / f'{name}.onnx', providers=['CPUExecutionProvider']
+        )
+        for name in ('model', 'logits')
+    }
+    mask, confidence = sessions['model'].run(['mask', 'confidence'], {'image': image})
+    (logits,) = sessions['logits'].run(['logits'], {'image': image})
+    assert logits.shape == (1, 3, *image.shape[1:3])
+    assert (mask.dtype, confidence.dtype) == (np.uint8, np.uint8)
+    assert mask.shape == confidence.shape == (1, *image.shape[1:3])
+    probability = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
+    # The two graphs may round apart where two classes are equally probable.
+    assert np.mean(mask == logits.argmax(axis=1)) > 0.999
+    assert np.abs(confidence / 255 - probability.max(axis=1)).max() < 0.02
+    bundle = ModelBundle.load(output)
+    with open_engine(bundle) as engine:
+        assert np.mean(engine.infer(image[0]) == mask[0]) > 0.99
+
+
+def test_an_export_without_logits_removes_those_of_the_export_before(
+    run_folder: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / 'twice'
+    assert export_tiny(run_folder, output, '--logits') == 0
+    assert 'logits.onnx' in yaml.safe_load((output / 'model.yaml').read_text())['files']
+    assert export_tiny(run_folder, output, '--force') == 0
+    assert not (output / 'logits.onnx').exists()

@@ -1,111 +1,163 @@
-"""int8 as TensorRT accepts it, without losing the mask."""
+"""`lane-seg quantize`: an int8 checkpoint that is as good, or an error that says what to do."""
 
 from __future__ import annotations
 
+import argparse
+import json
+from typing import TYPE_CHECKING
+
+import cv2
 import numpy as np
-import onnx
-import onnxruntime
 import pytest
-from onnx import numpy_helper
+import torch
 
 from lane_seg.errors import LaneSegError
-from lane_seg_train.onnx_from_checkpoint import onnx_from_checkpoint
-from lane_seg_train.quantize import INPUT_SCALE, calibration_sha256, quantized
-from tests.lane_seg_train.tiny_training import HEIGHT, WIDTH, random_checkpoint
+from lane_seg_train import quantize as quantize_command
+from lane_seg_train.checkpoint import Checkpoint
+from lane_seg_train.nets.normalization import normalized
+from lane_seg_train.quantization.ptq import logits_of
+from tests.lane_seg_train.tiny_training import random_checkpoint, write_pairs, write_recipe
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
-def images(count: int) -> list[np.ndarray]:
-    rng = np.random.default_rng(2)
-    return [rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8) for _ in range(count)]
+def images_and_labels(data: Path) -> tuple[np.ndarray, np.ndarray]:
+    images = [cv2.imread(str(path)) for path in sorted((data / 'images').glob('*.png'))]
+    labels = [cv2.imread(str(path), 0) for path in sorted((data / 'labels').glob('*.png'))]
+    return np.stack(images), np.stack(labels)
 
 
 @pytest.fixture(scope='module')
-def float_model() -> onnx.ModelProto:
-    return onnx_from_checkpoint(random_checkpoint())
+def run_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run whose network has learned its six images."""
+    folder = tmp_path_factory.mktemp('run')
+    write_pairs(folder / 'data')
+    write_recipe(folder / 'config.yaml')
+    checkpoint = random_checkpoint()
+    images, labels = (torch.from_numpy(item) for item in images_and_labels(folder / 'data'))
+    tensor, target = normalized(images).permute(0, 3, 1, 2), labels.long()
+    net = checkpoint.net.train()
+    optimizer = torch.optim.Adam(net.parameters(), 0.02)
+    weight = torch.tensor([1.0, 1.0, 5.0])  # there is little paint
+    for _ in range(150):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net(tensor), target, weight).backward()
+        optimizer.step()
+    net.eval()
+    checkpoint.save(folder / 'checkpoint.pt')
+    return folder
 
 
-@pytest.fixture(scope='module')
-def int8_model(float_model: onnx.ModelProto) -> onnx.ModelProto:
-    return quantized(float_model, images(8))
+def quantize(folder: Path, output: Path, *more: str) -> int:
+    parser = argparse.ArgumentParser()
+    quantize_command.add_arguments(parser)
+    words = [str(folder / 'checkpoint.pt'), '--data', str(folder / 'data')]
+    return quantize_command.run(parser.parse_args([*words, '--output', str(output), *more]))
 
 
-def constants(model: onnx.ModelProto) -> dict[str, np.ndarray]:
-    return {item.name: numpy_helper.to_array(item) for item in model.graph.initializer}
-
-
-def test_every_zero_point_is_int8_zero(int8_model: onnx.ModelProto) -> None:
-    values = constants(int8_model)
-    kinds = ('QuantizeLinear', 'DequantizeLinear')
-    nodes = [n for n in int8_model.graph.node if n.op_type in kinds]
-    assert nodes
-    for node in nodes:
-        zero = values[node.input[2]]
-        assert zero.dtype == np.int8
-        assert not zero.any()
-
-
-def test_weights_are_stored_as_int8_per_output_channel(int8_model: onnx.ModelProto) -> None:
-    values = constants(int8_model)
-    made_by = {n.output[0]: n for n in int8_model.graph.node}
-    convolutions = [n for n in int8_model.graph.node if n.op_type == 'Conv']
-    assert convolutions
-    for node in convolutions:
-        dequantize = made_by[node.input[1]]
-        weights, scale = values[dequantize.input[0]], values[dequantize.input[1]]
-        assert dequantize.op_type == 'DequantizeLinear'
-        assert weights.dtype == np.int8
-        assert scale.shape == (weights.shape[0],)
-
-
-def test_biases_stay_float(int8_model: onnx.ModelProto) -> None:
-    values = constants(int8_model)
-    biases = [n.input[2] for n in int8_model.graph.node if n.op_type == 'Conv']
-    assert biases
-    assert all(values[name].dtype == np.float32 for name in biases)
-
-
-def test_every_convolution_reads_int8(int8_model: onnx.ModelProto) -> None:
-    made_by = {n.output[0]: n for n in int8_model.graph.node}
-    for node in int8_model.graph.node:
-        if node.op_type == 'Conv':
-            assert made_by[node.input[0]].op_type == 'DequantizeLinear'
-
-
-def test_nothing_comes_between_a_convolution_and_its_relu(int8_model: onnx.ModelProto) -> None:
-    made_by = {n.output[0]: n for n in int8_model.graph.node}
-    for node in int8_model.graph.node:
-        if node.op_type == 'Relu':
-            assert made_by[node.input[0]].op_type in ('Conv', 'Add')
-
-
-def test_the_input_is_quantized_without_loss(int8_model: onnx.ModelProto) -> None:
-    values = constants(int8_model)
-    first = next(n for n in int8_model.graph.node if n.op_type == 'QuantizeLinear')
-    scale = float(values[first.input[1]])
-    assert scale == INPUT_SCALE
-    levels = (np.arange(256) - 128) / 64
-    assert np.array_equal(np.clip(np.round(levels / scale), -128, 127) * scale, levels)
-
-
-def test_int8_agrees_with_float_on_most_pixels(
-    float_model: onnx.ModelProto, int8_model: onnx.ModelProto
+def test_the_result_is_a_quantized_checkpoint_with_recipe_and_report(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    sessions = [
-        onnxruntime.InferenceSession(model.SerializeToString())
-        for model in (float_model, int8_model)
-    ]
-    fresh = images(12)[8:]
-    masks = [np.stack([s.run(None, {'image': i[None]})[0] for i in fresh]) for s in sessions]
-    # Random weights put many pixels close to a decision; a trained net agrees far better.
-    assert np.mean(masks[0] == masks[1]) > 0.95
+    assert quantize(run_folder, tmp_path / 'int8') == 0
+    result = Checkpoint.load(tmp_path / 'int8' / 'checkpoint.pt')
+    assert result.precision == 'int8'
+    recipe = (tmp_path / 'int8' / 'config.yaml').read_text()
+    assert recipe == (run_folder / 'config.yaml').read_text()
+    report = json.loads((tmp_path / 'int8' / 'quantization.json').read_text())
+    assert report['monitor'] == 'tiny/lane_marking'
+    assert report['float']['tiny/lane_marking'] > 0.9
+    drop = 100 * (report['float']['tiny/lane_marking'] - report['int8']['tiny/lane_marking'])
+    assert report['drop_points'] == pytest.approx(drop, abs=1e-3)
+    assert report['drop_points'] <= 0.5
+    assert len(report['quantization']['sha256']) == 64
+    shown = capsys.readouterr().out
+    assert 'tiny/lane_marking' in shown
+    assert 'next: lane-seg export' in shown
 
 
-def test_no_calibration_image_is_refused(float_model: onnx.ModelProto) -> None:
-    with pytest.raises(LaneSegError, match='expected calibration images, found none'):
-        quantized(float_model, [])
+def test_auto_takes_the_calibrator_that_changes_the_fewest_pixels(
+    run_folder: Path, tmp_path: Path
+) -> None:
+    assert quantize(run_folder, tmp_path / 'int8') == 0
+    report = json.loads((tmp_path / 'int8' / 'quantization.json').read_text())
+    tried = {one['calibrator']: one['agreement'] for one in report['calibrators']}
+    assert set(tried) == {'max', 'percentile', 'mse', 'entropy'}
+    assert tried[report['quantization']['calibrator']] == max(tried.values())
 
 
-def test_the_calibration_hash_depends_on_content_and_order() -> None:
-    first, second = images(2)
-    assert calibration_sha256([first, second]) == calibration_sha256([first.copy(), second])
-    assert calibration_sha256([first, second]) != calibration_sha256([second, first])
+def test_too_large_a_drop_is_refused_with_the_sensitive_layers_and_what_to_exclude(
+    run_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / 'int8'
+    clip_hard = ('--calibrator', 'percentile', '--percentile', '51')
+    with pytest.raises(LaneSegError, match=r'expected int8 to lose at most 0.5 points of tiny/'):
+        quantize(run_folder, output, *clip_hard)
+    assert not (output / 'checkpoint.pt').exists()
+    shown = capsys.readouterr().out
+    assert 'Each layer alone in int8' in shown
+    assert '--exclude' in shown
+    lines = (output / 'sensitivity.csv').read_text().splitlines()
+    net = Checkpoint.load(output / 'ptq.pt').net
+    assert {line.split(',')[0] for line in lines[1:]} == set(net.placement.weights)
+    assert cv2.imread(str(output / 'sensitivity.png')) is not None
+
+
+def test_excluded_layers_stay_float(run_folder: Path, tmp_path: Path) -> None:
+    assert quantize(run_folder, tmp_path / 'int8', '--exclude', 'stem.0', 'head') == 0
+    result = Checkpoint.load(tmp_path / 'int8' / 'checkpoint.pt')
+    assert not {'stem.0', 'head'} & set(result.net.placement.weights)
+    assert result.quantization.exclude == ('stem.0', 'head')
+
+
+def test_the_float_checkpoint_is_left_as_it_was(run_folder: Path, tmp_path: Path) -> None:
+    before = (run_folder / 'checkpoint.pt').read_bytes()
+    assert quantize(run_folder, tmp_path / 'int8') == 0
+    assert (run_folder / 'checkpoint.pt').read_bytes() == before
+
+
+def test_quantization_aware_training_keeps_its_best_epoch(
+    run_folder: Path, tmp_path: Path
+) -> None:
+    output = tmp_path / 'int8'
+    assert quantize(run_folder, output, '--qat', '1', '--max-drop', '2') == 0
+    result = Checkpoint.load(output / 'checkpoint.pt')
+    assert result.quantization.qat_epochs in (0, 1)
+    assert (output / 'qat' / 'metrics.csv').is_file()
+    images, labels = images_and_labels(run_folder / 'data')
+    masks = torch.cat(logits_of(result.net, list(images))).argmax(dim=1)
+    assert (masks.numpy() == labels).mean() > 0.95
+
+
+@pytest.mark.parametrize(
+    ('words', 'message'),
+    [
+        (('--qat', '-1'), '--qat: expected 0 epochs or more, found -1'),
+        (('--max-drop', '-0.5'), '--max-drop: expected 0 points or more, found -0.5'),
+        (('--resume',), '--resume: expected --qat EPOCHS with it'),
+        (('--images', '0'), 'expected 1 calibration image or more, found 0'),
+        (('--percentile', '20'), 'percentile: expected above 50 and up to 100, found 20'),
+        (('--exclude', 'nowhere'), 'expected names of convolutions, found nowhere'),
+    ],
+)
+def test_what_makes_no_sense_is_refused(
+    words: tuple[str, ...], message: str, run_folder: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(LaneSegError, match=message):
+        quantize(run_folder, tmp_path / 'int8', *words)
+    assert not (tmp_path / 'int8' / 'checkpoint.pt').exists()
+
+
+def test_an_earlier_result_is_kept_unless_forced(run_folder: Path, tmp_path: Path) -> None:
+    assert quantize(run_folder, tmp_path) == 0
+    before = (tmp_path / 'checkpoint.pt').read_bytes()
+    with pytest.raises(LaneSegError, match='already holds a quantized checkpoint; add --force'):
+        quantize(run_folder, tmp_path)
+    assert (tmp_path / 'checkpoint.pt').read_bytes() == before
+    assert quantize(run_folder, tmp_path, '--force', '--calibrator', 'max') == 0
+
+
+def test_a_quantized_checkpoint_is_not_quantized_again(run_folder: Path, tmp_path: Path) -> None:
+    assert quantize(run_folder, tmp_path) == 0
+    with pytest.raises(LaneSegError, match='found one that is quantized already'):
+        quantize(tmp_path, tmp_path / 'again', '--data', str(run_folder / 'data'))

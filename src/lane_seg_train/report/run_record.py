@@ -104,11 +104,19 @@ def read_run(folder: str | Path) -> RunRecord:
     monitor = str(config.get('monitor') or '')
     if monitor not in validations.columns:
         monitor = next(iter(sorted(record.ious, key=lambda name: not name.endswith(MIOU))), '')
-    scores = validations[monitor]
-    # Of equals the last one, as `trainer.best` keeps it.
-    last = len(scores) - 1
-    best = last - int(np.nanargmax(scores[::-1])) if np.isfinite(scores).any() else None
+    best = _best(validations, validations[monitor])
     return RunRecord(folder, config, record.steps, validations, monitor, best)
+
+
+def _best(validations: Table, scores: NDArray[np.float64]) -> int | None:
+    """Row of the validation whose checkpoint was kept, as `trainer.best` chooses it."""
+    if not np.isfinite(scores).any():
+        return None
+    # A run that begins with a network validates it first, and it stays unless another is better.
+    if 'epoch' in validations.columns and validations['epoch'][0] == 0:
+        return int(np.nanargmax(scores))
+    # Of equals the last one.
+    return len(scores) - 1 - int(np.nanargmax(scores[::-1]))
 
 
 def read_table(path: Path) -> Table:

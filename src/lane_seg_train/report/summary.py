@@ -139,9 +139,9 @@ def _parameters(checkpoint: Path) -> int | None:
         weights = state['state_dict']
     except Exception:  # whatever is wrong with it, the report is about the rest
         return None
-    counted = ('running_mean', 'running_var', 'num_batches_tracked')
+    aside = ('running_mean', 'running_var', 'num_batches_tracked', 'scale')
     return sum(int(value.numel()) for name, value in weights.items()
-               if name.rpartition('.')[2] not in counted)  # fmt: skip
+               if name.rpartition('.')[2] not in aside)  # fmt: skip
 
 
 def _finite(record: RunRecord, name: str) -> list[float]:

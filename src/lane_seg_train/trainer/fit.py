@@ -20,10 +20,12 @@ if TYPE_CHECKING:
     import lightning.pytorch as lightning
     from lightning.pytorch.callbacks import Callback
     from lightning.pytorch.loggers import Logger
+    from torch import nn
 
     from lane_seg_train.config import TrainConfig
     from lane_seg_train.datasets import LaneData
     from lane_seg_train.trainer.batches import LaneBatches
+    from lane_seg_train.trainer.start import Start
     from lane_seg_train.trainer.task import LaneTask
 
 __all__ = ['train']
@@ -38,6 +40,7 @@ def train(
     *,
     resume: bool = False,
     hardware: Hardware | None = None,
+    start: Start | None = None,
 ) -> Path:
     """Train, and leave a run folder.
 
@@ -50,6 +53,7 @@ def train(
             validation), tensorboard/, snapshots/, curves.png, report.html.
         resume: continue from last.ckpt: weights, optimizer, schedule, order of the images.
         hardware: devices and threads.
+        start: what the run begins with; None: a new network, of `config.net`.
 
     Returns:
         The path of checkpoint.pt.
@@ -87,16 +91,17 @@ def train(
     config = _with_monitor(config, val_sets)
     processes = processes_of(hardware)
     batches = LaneBatches(train_sets, val_sets, config, rank=processes.rank, world=processes.world)
-    task = _task(config, batches, resume=resume)
+    task = _task(config, batches, start, resume=resume)
     loggers = _loggers(config, output)
     # Settings are checked by now; reading the images takes a while, and comes before writing.
     batches.load()
     if processes.rank == 0:
-        _say_what_starts(config, batches, task, precision)
+        net = task.net if start is None else start.plain
+        _say_what_starts(config, batches, net, task.steps, precision)
         write_text(output / 'config.yaml', yaml.safe_dump(plain_config(config), sort_keys=False))
     trainer = _trainer(
-        config, output, batches, loggers, precision=precision, hardware=hardware,
-        processes=processes,
+        config, output, batches, start, loggers, precision=precision, hardware=hardware,
+        processes=processes, resume=resume,
     )  # fmt: skip
     try:
         trainer.fit(
@@ -109,22 +114,31 @@ def train(
     return output / 'checkpoint.pt'
 
 
-def _task(config: TrainConfig, batches: LaneBatches, *, resume: bool) -> LaneTask:
+def _task(
+    config: TrainConfig, batches: LaneBatches, start: Start | None, *, resume: bool
+) -> LaneTask:
     """Make network, loss, optimizer and schedule; what they cannot be is refused here."""
+    from lane_seg_train.nets import build_net
     from lane_seg_train.trainer.task import LaneTask
 
     # The file with the weights to start from may be gone when a run goes on.
-    net_config = replace(config.net, weights='') if resume else config.net
+    config = replace(config, net=replace(config.net, weights='')) if resume else config
+    net: nn.Module
+    if start is None:
+        net = build_net(config.net, len(config.classes))
+        net.check_size(config.height, config.width)
+    else:
+        net = start.net
     steps_per_epoch = config.validations_per_epoch * -(
         -batches.order.batches_per_period // config.accumulate
     )
     task = LaneTask(
-        replace(config, net=net_config),
+        config,
+        net,
         [(data.name, data.table) for data in batches.val_sets],
         steps=config.epochs * steps_per_epoch,
         warmup_steps=round(config.schedule.warmup_epochs * steps_per_epoch),
     )
-    task.net.check_size(config.height, config.width)
     task.configure_optimizers()  # Lightning asks for it only after the run folder is made
     return task
 
@@ -133,11 +147,13 @@ def _trainer(
     config: TrainConfig,
     output: Path,
     batches: LaneBatches,
+    start: Start | None,
     loggers: list[Logger],
     *,
     precision: str,
     hardware: Hardware,
     processes: Processes,
+    resume: bool,
 ) -> lightning.Trainer:
     import lightning.pytorch as lightning
     import torch
@@ -158,18 +174,21 @@ def _trainer(
         default_root_dir=output,
         logger=loggers,
         log_every_n_steps=1,
-        callbacks=_callbacks(config, output, batches),
+        callbacks=_callbacks(config, output, batches, start),
         plugins=[AtomicCheckpointIO()],
         enable_checkpointing=False,
         enable_progress_bar=sys.stdout.isatty(),
         enable_model_summary=False,
-        num_sanity_val_steps=0,
+        # All of them: the validation of what the run begins with.
+        num_sanity_val_steps=0 if start is None or resume else -1,
         # Batches know themselves which process takes which image.
         use_distributed_sampler=False,
     )
 
 
-def _callbacks(config: TrainConfig, output: Path, batches: LaneBatches) -> list[Callback]:
+def _callbacks(
+    config: TrainConfig, output: Path, batches: LaneBatches, start: Start | None
+) -> list[Callback]:
     """What happens between the steps; the last one saves what the others know."""
     from lightning.pytorch.callbacks import EarlyStopping
 
@@ -180,7 +199,8 @@ def _callbacks(config: TrainConfig, output: Path, batches: LaneBatches) -> list[
     from lane_seg_train.trainer.resume import ResumeFile
 
     callbacks: list[Callback] = [
-        BestCheckpoint(output / 'checkpoint.pt'),
+        *(() if start is None else start.callbacks),
+        BestCheckpoint(output / 'checkpoint.pt', start),
         History(output, config.validations_per_epoch),
         Pictures(output, batches.val_sets, config),
         progress_display(config),
@@ -196,20 +216,20 @@ def _callbacks(config: TrainConfig, output: Path, batches: LaneBatches) -> list[
 
 
 def _say_what_starts(
-    config: TrainConfig, batches: LaneBatches, task: LaneTask, precision: str
+    config: TrainConfig, batches: LaneBatches, net: nn.Module, steps: int, precision: str
 ) -> None:
     from rich.console import Console
 
     from lane_seg_train.nets.summary import summarize
 
     size = f'{config.height}x{config.width}'
-    summary = summarize(task.net, config.height, config.width)
+    summary = summarize(net, config.height, config.width)
     images = sum(len(data.examples) for data in batches.val_sets)
     Console(stderr=True).print(
         f'{config.name}: {config.net.name}, {summary.parameters / 1e6:.2f} M parameters, '
         f'{summary.gmac:.2f} GMAC at {size}, {precision}\n'
         f'{batches.order.images_per_epoch} training images in an epoch, {images} to validate on, '
-        f'{task.steps} steps',
+        f'{steps} steps',
         markup=False, highlight=False, soft_wrap=True,
     )  # fmt: skip
 
@@ -217,10 +237,11 @@ def _say_what_starts(
 def _check_output(output: Path, last: Path, *, resume: bool) -> None:
     if resume and not last.is_file():
         raise LaneSegError(f'--resume: expected {last}, found none; start without --resume')
-    if not resume and (last.exists() or (output / 'checkpoint.pt').exists()):
-        raise LaneSegError(
-            f'{output} already holds a run; add --resume to go on, or choose another --output'
-        )
+    if resume or not (last.exists() or (output / 'checkpoint.pt').exists()):
+        return
+    # A run that begins with a trained network leaves it before the first step is made.
+    way = 'add --resume to go on' if last.exists() else 'move its checkpoint.pt away'
+    raise LaneSegError(f'{output} already holds a run; {way}, or choose another --output')
 
 
 def _with_monitor(config: TrainConfig, val_sets: Sequence[LaneData]) -> TrainConfig:

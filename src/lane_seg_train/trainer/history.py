@@ -16,6 +16,7 @@ from lane_seg.errors import LaneSegError
 from lane_seg.files import write_text
 from lane_seg_train.report.machine import record_session
 from lane_seg_train.run_csv import csv_text, read_rows
+from lane_seg_train.trainer.start import epochs_done
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -138,19 +139,23 @@ class History(Callback):
         }
         metrics = {name: float(value) for name, value in sorted(trainer.callback_metrics.items())}
         row = {
-            'epoch': f'{(trainer.current_epoch + 1) / self.periods:g}',
+            'epoch': f'{epochs_done(trainer, self.periods):g}',
             'step': str(trainer.global_step),
-            'seconds': f'{self._seconds:.3f}',
-            'images_per_s': f'{self._images / max(self._seconds, 1e-9):.1f}',
-            'learning_rate': f'{self._rate:.4g}',
         }
+        if self._steps:  # not before the first one
+            row |= {
+                'seconds': f'{self._seconds:.3f}',
+                'images_per_s': f'{self._images / max(self._seconds, 1e-9):.1f}',
+                'learning_rate': f'{self._rate:.4g}',
+            }
         row |= {name: f'{value:.5f}' for name, value in (means | metrics).items()}
         self._period.clear()
         self._steps, self._images, self._seconds = 0, 0, 0.0
         if trainer.is_global_zero:
             self._flush()
-            rows = [*read_rows(self.metrics_path), row]
-            write_text(self.metrics_path, csv_text(rows))
+            # Before the first step there are only rows of a run that never got so far.
+            before = [] if trainer.sanity_checking else read_rows(self.metrics_path)
+            write_text(self.metrics_path, csv_text([*before, row]))
             for logger in trainer.loggers:
                 logger.log_metrics(means | metrics, step=trainer.global_step)
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from lightning.pytorch.callbacks import Callback, RichProgressBar
 
+from lane_seg_train.trainer.start import epochs_done
+
 if TYPE_CHECKING:
     import torch
     from lightning.pytorch import LightningModule, Trainer
@@ -53,6 +55,11 @@ class _Bar(RichProgressBar):
         items.pop('v_num', None)
         return items if self.loss is None else {'loss': float(self.loss), **items}
 
+    @property
+    def sanity_check_description(self) -> str:
+        """It is the validation of what the run begins with."""
+        return f'epoch 0/{self.epochs}'
+
     def _get_train_description(self, current_epoch: int) -> str:
         epoch, part = divmod(current_epoch, self.periods)
         parts = f' ({part + 1}/{self.periods})' if self.periods > 1 else ''
@@ -75,7 +82,7 @@ class _Lines(Callback):
             if name == self.config.monitor or name.endswith('/loss')
         }
         text = '  '.join(f'{name} {value:.4f}' for name, value in scores.items())
-        epoch = (trainer.current_epoch + 1) / self.config.validations_per_epoch
+        epoch = epochs_done(trainer, self.config.validations_per_epoch)
         Console(stderr=True).print(
             f'epoch {epoch:g}/{self.config.epochs}  step {trainer.global_step}  {text}',
             markup=False, highlight=False, soft_wrap=True,

@@ -10,13 +10,13 @@ from torchmetrics import MeanMetric
 
 from lane_seg_train.losses import allowed_from_targets, build_loss, defined_from_sets
 from lane_seg_train.metrics import SetConfusion
-from lane_seg_train.nets import build_net
 from lane_seg_train.nets.normalization import normalized
 from lane_seg_train.optimizers import build_optimizer
 from lane_seg_train.schedules import PlateauSchedule, build_schedule
 
 if TYPE_CHECKING:
     from lightning.pytorch.utilities.types import STEP_OUTPUT, OptimizerLRScheduler
+    from torch import nn
 
     from lane_seg_train.config import TrainConfig
     from lane_seg_train.label_sets import LabelTable
@@ -30,6 +30,7 @@ class LaneTask(lightning.LightningModule):
 
     Args:
         config: the run.
+        net: what learns.
         val_tables: name and label table of each validation set, in the order of the loaders.
         steps: optimizer steps of the whole run.
         warmup_steps: of these, so many warm up.
@@ -38,6 +39,7 @@ class LaneTask(lightning.LightningModule):
     def __init__(
         self,
         config: TrainConfig,
+        net: nn.Module,
         val_tables: list[tuple[str, LabelTable]],
         *,
         steps: int,
@@ -47,8 +49,7 @@ class LaneTask(lightning.LightningModule):
         self.config = config
         self.steps = steps
         self.warmup_steps = warmup_steps
-        self.net = build_net(config.net, len(config.classes))
-        self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.loss = build_loss(config.loss, config.classes)
         self.val_names = [name for name, _ in val_tables]
         # torchmetrics sums over processes; each is reset when a validation starts.

@@ -1,0 +1,1 @@
+"""int8 in PyTorch: where values are rounded, to which scales, and what that costs."""
