@@ -10,11 +10,28 @@ from lane_seg.errors import EngineError
 
 if TYPE_CHECKING:
     import numpy as np
+    import onnxruntime
     from numpy.typing import NDArray
 
     from lane_seg.bundle import ModelBundle
 
-__all__ = ['OnnxRuntimeEngine']
+__all__ = ['OnnxRuntimeEngine', 'session_options']
+
+
+def session_options(threads: int = 0) -> onnxruntime.SessionOptions:
+    """The options that sessions are opened with.
+
+    Args:
+        threads: CPU threads, 0 for ONNX Runtime's own choice.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Idle threads must not spin: the camera driver and the ROS middleware need the cores.
+    options.add_session_config_entry('session.intra_op.allow_spinning', '0')
+    return options
 
 
 class OnnxRuntimeEngine(BaseEngine):
@@ -34,15 +51,10 @@ class OnnxRuntimeEngine(BaseEngine):
         super().__init__(
             bundle, name='onnxruntime', version=onnxruntime.__version__, threads=threads
         )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.inter_op_num_threads = 1
-        # Idle threads must not spin: the camera driver and the ROS middleware need the cores.
-        options.add_session_config_entry('session.intra_op.allow_spinning', '0')
         graph = cpu_graph(bundle)
         try:
             self._session = onnxruntime.InferenceSession(
-                graph, options, providers=['CPUExecutionProvider']
+                graph, session_options(threads), providers=['CPUExecutionProvider']
             )
         except Exception as error:  # its errors have no common base of their own
             raise EngineError(

@@ -15,7 +15,25 @@ if TYPE_CHECKING:
 
     from lane_seg.bundle import ModelBundle
 
-__all__ = ['OpenVinoEngine']
+__all__ = ['OpenVinoEngine', 'compile_settings']
+
+
+def compile_settings(threads: int = 0) -> dict[str, str | int]:
+    """The settings that graphs are compiled with, for the latency of a single frame.
+
+    Args:
+        threads: CPU threads, 0 for OpenVINO's own choice.
+    """
+    settings: dict[str, str | int] = {
+        'PERFORMANCE_HINT': 'LATENCY',
+        'NUM_STREAMS': 1,
+        # Without this, CPUs with bf16 units run the float layers in bf16, and results differ
+        # from one machine to the next.
+        'INFERENCE_PRECISION_HINT': 'f32',
+    }
+    if threads:
+        settings['INFERENCE_NUM_THREADS'] = threads
+    return settings
 
 
 class OpenVinoEngine(BaseEngine):
@@ -35,18 +53,11 @@ class OpenVinoEngine(BaseEngine):
         version = openvino.__version__.split('-')[0]
         super().__init__(bundle, name='openvino', version=version, threads=threads)
         core = openvino.Core()
-        settings: dict[str, str | int] = {
-            'PERFORMANCE_HINT': 'LATENCY',
-            'NUM_STREAMS': 1,
-            # Without this, CPUs with bf16 units run the float layers in bf16, and results differ
-            # from one machine to the next.
-            'INFERENCE_PRECISION_HINT': 'f32',
-        }
-        if threads:
-            settings['INFERENCE_NUM_THREADS'] = threads
         graph = cpu_graph(bundle)
         try:
-            compiled = core.compile_model(core.read_model(model=graph), 'CPU', settings)
+            compiled = core.compile_model(
+                core.read_model(model=graph), 'CPU', compile_settings(threads)
+            )
         except RuntimeError as error:
             raise EngineError(
                 f'engine openvino {version} cannot compile {bundle.onnx_path}: {error}'

@@ -1,0 +1,1 @@
+"""What `lane-seg compare` measures: float against int8, engine by engine, each in its process."""
