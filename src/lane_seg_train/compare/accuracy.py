@@ -32,10 +32,13 @@ class Accuracy:
     Attributes:
         agreement: share of pixels with the class that the reference gives, at the model's size,
             over all images, 0..1; 1 of the reference itself.
+        parity: likewise, with the class that the network gives which imitates int8 in PyTorch;
+            NaN without one.
         by_set: {set: {'miou' or name of a label set: IoU 0..1}} at the images' own size.
     """
 
     agreement: float = float('nan')
+    parity: float = float('nan')
     by_set: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
@@ -72,6 +75,7 @@ def run_over(
     *,
     reference: str,
     shown: str,
+    imitation: str,
     failed: Callable[[str, WorkerError], None],
     done: Callable[[], None],
 ) -> tuple[dict[str, Accuracy], list[SeenFrame]]:
@@ -83,6 +87,7 @@ def run_over(
         bundle: says size and fit; every contender gets the same tensor.
         reference: label of whom the others have to agree with.
         shown: label of whose masks are kept beside those of the reference.
+        imitation: label of the network that imitates int8 in PyTorch; '' without one.
         failed: is told who drops out.
         done: is called after each image.
 
@@ -93,7 +98,7 @@ def run_over(
     size = (bundle.height, bundle.width)
     alive = dict(workers)
     found = {label: Accuracy() for label in workers}
-    same = dict.fromkeys(workers, 0)
+    same = {who: dict.fromkeys(workers, 0) for who in (reference, imitation)}
     seen: list[SeenFrame] = []
     pixels = 0
     for frames in sets:
@@ -111,18 +116,20 @@ def run_over(
                     continue
                 _count(counts[label], target, masks[label], bundle)
             pixels += size[0] * size[1]
-            if reference in masks:
-                for label, mask in masks.items():
-                    same[label] += int(np.count_nonzero(mask == masks[reference]))
-                if shown in masks:
-                    seen.append(_seen(frames, index, masks[reference], masks[shown]))
+            for who, counted in same.items():
+                for label, mask in masks.items() if who in masks else ():
+                    counted[label] += int(np.count_nonzero(mask == masks[who]))
+            if {reference, shown} <= set(masks):
+                seen.append(_seen(frames, index, masks[reference], masks[shown]))
             done()
         for label in alive:
             if (confusion := counts[label]) is not None:
                 found[label].by_set[frames.name] = {'miou': confusion.miou(), **confusion.iou()}
     for label, accuracy in found.items():
         if reference in found and pixels:
-            accuracy.agreement = same[label] / pixels
+            accuracy.agreement = same[reference][label] / pixels
+        if imitation in found and pixels:
+            accuracy.parity = same[imitation][label] / pixels
     return found, seen if {reference, shown} <= set(found) else []
 
 

@@ -87,6 +87,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help='largest int8 file, as a share of the float one',
     )
     parser.add_argument(
+        '--min-parity', type=float, default=99.9, metavar='PERCENT',
+        help='least pixels like a quantized --checkpoint in PyTorch (99.9)',
+    )  # fmt: skip
+    parser.add_argument(
         '--output', type=Path, default=Path('compare'), metavar='DIR', help='(default: compare)'
     )
     parser.add_argument('--json', type=Path, metavar='FILE', help='also write all figures here')
@@ -118,7 +122,7 @@ def run(args: argparse.Namespace) -> int:
         warmup=args.warmup,
         monitor=_monitor(config) if config else '',
     )
-    limits = Limits(args.max_drop, args.min_speedup, args.max_size)
+    limits = Limits(args.max_drop, args.min_speedup, args.max_size, args.min_parity)
     sets = _frames(args, int8, config)
     comparison, seen = compare(field, sets, int8, settings, limits, say=words.print)
     paths = _write(comparison, seen, int8, args)

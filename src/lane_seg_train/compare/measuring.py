@@ -247,6 +247,7 @@ class _Session:
                 self.bundle,
                 reference=self.field.reference.label,
                 shown=self._shown(),
+                imitation=self._imitation(),
                 failed=self._fail,
                 done=done,
             )
@@ -258,12 +259,18 @@ class _Session:
         alive = [one for one in int8 if not self.rows[one.label].error] or int8
         return min(alive, key=lambda one: order.index(one.engine)).label
 
+    def _imitation(self) -> str:
+        """The network that imitates int8 in PyTorch, if one takes part."""
+        int8 = [one for one in self.field.contenders if one.is_int8]
+        return next((one.label for one in int8 if one.engine == 'torch'), '')
+
     def _note_accuracy(self, label: str, accuracy: Accuracy) -> None:
         data, _, name = self.settings.monitor.partition('/')
         means = [values['miou'] for values in accuracy.by_set.values()]
         self._note(
             label,
             agreement=accuracy.agreement,
+            parity=accuracy.parity,
             by_set=accuracy.by_set,
             lane_iou=accuracy.by_set.get(data, {}).get(name, math.nan),
             miou=sum(means) / len(means) if means else math.nan,

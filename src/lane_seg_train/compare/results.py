@@ -51,6 +51,7 @@ class Row:
         library_mb: memory before the model was loaded, its libraries included.
         model_mb: the difference of the two.
         agreement: share of pixels like the reference's, 0..1.
+        parity: share of pixels like those of int8 imitated in PyTorch, 0..1.
         lane_iou: IoU that the recipe monitors, 0..1.
         miou: mean over the sets of their mean IoU, 0..1.
         by_set: {set: {'miou' or name of a label set: IoU 0..1}}.
@@ -82,6 +83,7 @@ class Row:
     library_mb: float = math.nan
     model_mb: float = math.nan
     agreement: float = math.nan
+    parity: float = math.nan
     lane_iou: float = math.nan
     miou: float = math.nan
     by_set: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -146,6 +148,7 @@ COLUMNS = (
     Column('lane_iou', 'lane IoU %', '.2f', scale=100.0, best='high'),
     Column('miou', 'mIoU %', '.2f', scale=100.0, best='high'),
     Column('agreement', 'agreement %', '.2f', scale=100.0),
+    Column('parity', 'like torch int8 %', '.3f', scale=100.0),
     Column('float_share', 'float time %', '.0f', scale=100.0),
 )
 

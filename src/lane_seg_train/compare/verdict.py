@@ -26,11 +26,13 @@ class Limits:
             nothing.
         max_size: largest ratio of the file sizes, int8 to float in the same engine; None asks
             for nothing.
+        min_parity: least per cent of pixels with the class that int8 imitated in PyTorch gives.
     """
 
     max_drop: float = 0.5
     min_speedup: float | None = None
     max_size: float | None = None
+    min_parity: float = 99.9
 
 
 @dataclass(frozen=True)
@@ -73,16 +75,17 @@ def verdict(rows: Sequence[Row], reference: str, limits: Limits) -> tuple[Check,
         if not row.is_int8:
             continue
         partner = _partner(row, alive)
-        if partner:
-            checks.append(_ratio('size of the file', row, partner, 'file_mb', limits.max_size))
-        # A quantized network in PyTorch only imitates int8: its time means nothing.
+        # A quantized network in PyTorch only imitates int8: its size and time mean nothing.
         if partner and row.engine != TORCH:
+            checks.append(_ratio('size of the file', row, partner, 'file_mb', limits.max_size))
             checks.append(_ratio('faster', row, partner, 'p50_ms', limits.min_speedup))
         slow = [one for one in alive if one.engine == TORCH and not one.is_int8]
         if slow and row.engine != TORCH:
             checks.append(_ratio('faster', row, slow[0], 'p50_ms', None))
         if best:
             checks.append(_drop(row, best, limits.max_drop))
+        if row.engine != TORCH and math.isfinite(row.parity):
+            checks.append(_parity(row, limits.min_parity))
     return tuple(checks)
 
 
@@ -118,6 +121,13 @@ def _ratio(kind: str, row: Row, partner: Row, key: str, limit: float | None) -> 
         return Check(what, found)
     holds = ratio <= limit if is_size else ratio >= limit
     return Check(what, found, f'at {"most" if is_size else "least"} {limit:g}x', holds=holds)
+
+
+def _parity(row: Row, limit: float) -> Check:
+    """The file rounds as the network did that was quantized; what differs are float sums."""
+    found = f'{row.parity:.3%} of pixels'
+    holds = 100 * row.parity >= limit
+    return Check(f'{row.label}: like torch int8', found, f'at least {limit:g}%', holds=holds)
 
 
 def _drop(row: Row, reference: Row, limit: float) -> Check:

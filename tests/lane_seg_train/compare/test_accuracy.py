@@ -49,6 +49,7 @@ def compared(
         ModelBundle.load(models.int8),
         reference='float',
         shown='int8',
+        imitation='int8',
         failed=fail,
         done=lambda: None,
     )
@@ -76,6 +77,8 @@ def test_agreement_is_the_share_of_equal_pixels(
     assert [frame.agreement for frame in seen] == shares
     assert found['int8'].agreement == pytest.approx(np.mean(shares))
     assert 0.8 < found['int8'].agreement < 1
+    assert found['int8'].parity == 1
+    assert found['float'].parity == found['int8'].agreement
     assert [frame.name for frame in seen] == [f'tiny {index:03}' for index in range(4)]
 
 

@@ -93,3 +93,10 @@ def test_the_time_of_a_network_that_imitates_int8_is_not_compared() -> None:
     checks = verdict((TORCH, imitated), 'torch fp32', LIMITS)
     assert not any('faster' in check.what for check in checks)
     assert any('loss of lane IoU' in check.what and check.holds for check in checks)
+
+
+def test_an_engine_that_rounds_otherwise_than_pytorch_fails() -> None:
+    assert failed(FLOAT, changed(INT8, parity=0.999), limits=Limits()) == []
+    (check,) = failed(FLOAT, changed(INT8, parity=0.9989), limits=Limits())
+    assert check.what == 'openvino int8: like torch int8'
+    assert (check.found, check.wanted) == ('99.890% of pixels', 'at least 99.9%')
