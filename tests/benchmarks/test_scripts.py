@@ -74,3 +74,24 @@ def test_train_throughput_runs_every_contender(
     script.write_data(tmp_path, 4, config)
     for contender in script.CONTENDERS:
         assert script.seconds_of(contender, tmp_path, config) > 0
+
+
+def test_bit_widths_measures_every_width_and_dynamic_scales(tmp_path: Path) -> None:
+    pytest.importorskip('torch')
+    from tests.lane_seg_train.tiny_training import trained_checkpoint, write_pairs, write_recipe
+
+    write_pairs(tmp_path / 'data')
+    trained_checkpoint().save(tmp_path / 'checkpoint.pt')
+    write_recipe(tmp_path / 'config.yaml')
+    words = ('--data', str(tmp_path / 'data'), '--images', '4', '--json', str(tmp_path))
+    run_script('bit_widths.py', str(tmp_path / 'checkpoint.pt'), *words)
+    report = json.loads((tmp_path / 'bit_widths.json').read_text())
+    widths = {(row['weights'], row['activations']): row for row in report['bits']}
+    assert widths[8, 8]['agreement'] > 0.99
+    assert widths[2, 8]['agreement'] < widths[8, 8]['agreement']
+    contenders = {row['contender']: row for row in report['dynamic']}
+    assert contenders['float']['ratio'] == 1
+    assert set(contenders) == {'float', 'static int8', 'dynamic int8'}
+    assert 'DynamicQuantizeLinear' in report['dynamic_in_tensorrt'] or (
+        'not asked' in report['dynamic_in_tensorrt']
+    )
