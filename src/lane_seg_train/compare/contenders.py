@@ -86,14 +86,14 @@ def find_contenders(
     if int8.precision != INT8:
         raise LaneSegError(
             f'--int8: expected an int8 bundle, found {int8.precision} in {int8.directory}; '
-            '`lane-seg export --precision int8` makes one'
+            '`lane-seg quantize` and `lane-seg export` make one'
         )
     if floating is not None:
         _check_same(int8, floating.directory, floating)
         if floating.precision == INT8:
             raise LaneSegError(
                 f'--float: expected a bundle in float, found int8 in {floating.directory}; '
-                '`lane-seg export --precision fp32` makes one'
+                '`lane-seg export` of a checkpoint in float makes one'
             )
     bundles = [bundle for bundle in (floating, int8) if bundle is not None]
     contenders: list[Contender] = []
