@@ -35,11 +35,11 @@ from lane_seg.machine import int8_sums_saturate, machine_info
 from lane_seg_train.checkpoint import Checkpoint
 from lane_seg_train.config import TrainConfig
 from lane_seg_train.config_file import load_config
+from lane_seg_train.fake_quantization.quantized_net import QuantizedNet
 from lane_seg_train.onnx_from_checkpoint import onnx_from_checkpoint
 from lane_seg_train.quantization.calibration import calibration_images, histograms, set_ranges
 from lane_seg_train.quantization.gate import Gate, monitor_of
 from lane_seg_train.quantization.ptq import agreement, logits_of, post_training
-from lane_seg_train.quantization.quantized_net import QuantizedNet
 from lane_seg_train.quantization.sensitivity import Labelled
 
 Images = list[NDArray[np.uint8]]

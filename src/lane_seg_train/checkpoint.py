@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from lane_seg.errors import LaneSegError
 from lane_seg.files import atomic_path
 from lane_seg_train.config import NetConfig
-from lane_seg_train.quantization.record import QuantizationRecord
+from lane_seg_train.fake_quantization.record import QuantizationRecord
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,8 +81,8 @@ class Checkpoint:
         """
         import torch
 
+        from lane_seg_train.fake_quantization.quantized_net import QuantizedNet
         from lane_seg_train.nets import build_net
-        from lane_seg_train.quantization.quantized_net import QuantizedNet
 
         path = Path(path)
         if not path.is_file():

@@ -11,8 +11,8 @@ import torch
 from lane_seg.errors import LaneSegError
 from lane_seg_train.checkpoint import Checkpoint
 from lane_seg_train.config import NetConfig
+from lane_seg_train.fake_quantization.quantized_net import QuantizedNet
 from lane_seg_train.nets import build_net
-from lane_seg_train.quantization.quantized_net import QuantizedNet
 from tests.lane_seg_train.tiny_training import HEIGHT, WIDTH, quantized_checkpoint
 
 if TYPE_CHECKING:

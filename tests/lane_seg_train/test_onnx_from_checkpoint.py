@@ -10,9 +10,9 @@ import torch
 from onnx import numpy_helper
 
 from lane_seg_train.checkpoint import Checkpoint
+from lane_seg_train.fake_quantization.quantized_net import INPUT_SCALE, QuantizedNet
 from lane_seg_train.nets.normalization import normalized
 from lane_seg_train.onnx_from_checkpoint import IR_VERSION, OPSET, onnx_from_checkpoint
-from lane_seg_train.quantization.quantized_net import INPUT_SCALE, QuantizedNet
 from tests.lane_seg_train.nets.examples import EXAMPLES, all_examples, experienced
 from tests.lane_seg_train.tiny_training import (
     HEIGHT,

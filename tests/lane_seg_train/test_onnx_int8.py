@@ -14,8 +14,8 @@ from hypothesis.extra.numpy import arrays
 from onnx import TensorProto, helper, numpy_helper
 
 from lane_seg.errors import LaneSegError
+from lane_seg_train.fake_quantization.fake_quantizer import FakeQuantizer
 from lane_seg_train.onnx_int8 import constants_as_initializers, drop_unused, store_int8_weights
-from lane_seg_train.quantization.fake_quantizer import FakeQuantizer
 from tests.lane_seg.engines.small_graph import SHAPE, Builder, run
 
 if TYPE_CHECKING:

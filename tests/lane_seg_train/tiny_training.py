@@ -13,11 +13,11 @@ import yaml
 from lane_seg_train.checkpoint import Checkpoint
 from lane_seg_train.config import DataConfig, NetConfig, TrainConfig
 from lane_seg_train.config_file import plain_config
+from lane_seg_train.fake_quantization.quantized_net import QuantizedNet
+from lane_seg_train.fake_quantization.record import QuantizationRecord
 from lane_seg_train.nets import build_net
 from lane_seg_train.nets.normalization import normalized
 from lane_seg_train.quantization.calibration import calibrate, calibration_sha256
-from lane_seg_train.quantization.quantized_net import QuantizedNet
-from lane_seg_train.quantization.record import QuantizationRecord
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

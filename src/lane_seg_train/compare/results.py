@@ -14,9 +14,25 @@ if TYPE_CHECKING:
     from lane_seg.machine import MachineInfo
     from lane_seg_train.compare.executed import FloatLayer
     from lane_seg_train.compare.layers import Layer
-    from lane_seg_train.compare.verdict import Check
 
-__all__ = ['Comparison', 'Row', 'cells_of', 'known_columns', 'ms_text']
+__all__ = ['Check', 'Comparison', 'Row', 'cells_of', 'known_columns', 'ms_text']
+
+
+@dataclass(frozen=True)
+class Check:
+    """One figure against its limit.
+
+    Attributes:
+        what: is looked at.
+        found: its value, in words.
+        wanted: its limit, in words; '' if there is none.
+        holds: whether it is within; None if there is no limit.
+    """
+
+    what: str
+    found: str
+    wanted: str = ''
+    holds: bool | None = None
 
 
 @dataclass(frozen=True)

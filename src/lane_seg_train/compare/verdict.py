@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lane_seg_train.compare.contenders import TORCH
+from lane_seg_train.compare.results import Check
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from lane_seg_train.compare.results import Row
 
-__all__ = ['Check', 'Limits', 'verdict']
+__all__ = ['Limits', 'verdict']
 
 
 @dataclass(frozen=True)
@@ -33,23 +34,6 @@ class Limits:
     min_speedup: float | None = None
     max_size: float | None = None
     min_parity: float = 99.9
-
-
-@dataclass(frozen=True)
-class Check:
-    """One figure.
-
-    Attributes:
-        what: is looked at.
-        found: its value, in words.
-        wanted: its limit, in words; '' if there is none.
-        holds: whether it is within; None if there is no limit.
-    """
-
-    what: str
-    found: str
-    wanted: str = ''
-    holds: bool | None = None
 
 
 def verdict(rows: Sequence[Row], reference: str, limits: Limits) -> tuple[Check, ...]:

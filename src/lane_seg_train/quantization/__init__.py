@@ -1,1 +1,1 @@
-"""int8 in PyTorch: where values are rounded, to which scales, and what that costs."""
+"""Make a float checkpoint int8: ranges, training with rounding, and what it costs."""

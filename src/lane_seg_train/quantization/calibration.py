@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from lane_seg_train.config import TrainConfig
+    from lane_seg_train.fake_quantization.quantized_net import QuantizedNet
     from lane_seg_train.quantization.calibrators import Calibrator
-    from lane_seg_train.quantization.quantized_net import QuantizedNet
 
 __all__ = ['calibrate', 'calibration_images', 'calibration_sha256', 'histograms', 'set_ranges']
 

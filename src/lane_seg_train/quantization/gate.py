@@ -94,7 +94,7 @@ class Gate:
         """Measure each layer: a table, sensitivity.csv, sensitivity.png, and what to exclude."""
         from rich.progress import Progress
 
-        from lane_seg_train.quantization.quantized_net import QuantizedNet
+        from lane_seg_train.fake_quantization.quantized_net import QuantizedNet
         from lane_seg_train.quantization.sensitivity import exclusions, sensitivity
         from lane_seg_train.quantization.sensitivity_report import (
             layer_csv,

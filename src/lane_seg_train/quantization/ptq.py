@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from lane_seg.errors import LaneSegError
+from lane_seg_train.fake_quantization.quantized_net import QuantizedNet
+from lane_seg_train.fake_quantization.record import QuantizationRecord
 from lane_seg_train.nets.normalization import normalized
 from lane_seg_train.quantization.calibration import calibration_sha256, histograms, set_ranges
 from lane_seg_train.quantization.calibrators import CALIBRATORS
-from lane_seg_train.quantization.quantized_net import QuantizedNet
-from lane_seg_train.quantization.record import QuantizationRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

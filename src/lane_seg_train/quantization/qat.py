@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from lane_seg_train.checkpoint import Checkpoint
     from lane_seg_train.config import TrainConfig
+    from lane_seg_train.fake_quantization.quantized_net import QuantizedNet
+    from lane_seg_train.fake_quantization.record import QuantizationRecord
     from lane_seg_train.quantization.calibrators import Calibrator
-    from lane_seg_train.quantization.quantized_net import QuantizedNet
-    from lane_seg_train.quantization.record import QuantizationRecord
     from lane_seg_train.trainer.hardware import Hardware
 
 __all__ = ['QatSettings', 'qat']
@@ -161,7 +161,7 @@ def _checked(
     begun: Checkpoint, source: Path, config: TrainConfig, *, resume: bool
 ) -> tuple[QuantizedNet, QuantizationRecord]:
     """A network and how it was quantized; refuse what this training cannot begin with."""
-    from lane_seg_train.quantization.quantized_net import QuantizedNet
+    from lane_seg_train.fake_quantization.quantized_net import QuantizedNet
 
     record = begun.quantization
     if record is None:

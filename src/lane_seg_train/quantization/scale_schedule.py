@@ -8,8 +8,8 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from lane_seg_train.fake_quantization.quantized_net import QuantizedNet
 from lane_seg_train.quantization.calibration import calibrate
-from lane_seg_train.quantization.quantized_net import QuantizedNet
 from lane_seg_train.trainer.task import LaneTask
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from lane_seg_train.datasets import Example, LaneData
-    from lane_seg_train.quantization.quantized_net import QuantizedNet
+    from lane_seg_train.fake_quantization.quantized_net import QuantizedNet
 
 __all__ = ['Exclusion', 'LayerSensitivity', 'Labelled', 'exclusions', 'sensitivity']
 

@@ -6,8 +6,8 @@ import dataclasses
 
 import pytest
 
-from lane_seg_train.compare.results import Row
-from lane_seg_train.compare.verdict import Check, Limits, verdict
+from lane_seg_train.compare.results import Check, Row
+from lane_seg_train.compare.verdict import Limits, verdict
 
 SCORES = {'set': {'lane_marking': 0.8}}
 TORCH = Row('torch fp32', 'torch', 'fp32', 'a.pt', p50_ms=20, lane_iou=0.8, by_set=SCORES)

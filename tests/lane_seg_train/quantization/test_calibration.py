@@ -13,6 +13,7 @@ import torch
 
 from lane_seg.errors import LaneSegError
 from lane_seg_train.config import DataConfig
+from lane_seg_train.fake_quantization.quantized_net import INPUT_SCALE, QuantizedNet
 from lane_seg_train.nets.normalization import normalized
 from lane_seg_train.quantization.calibration import (
     calibrate,
@@ -22,7 +23,6 @@ from lane_seg_train.quantization.calibration import (
     set_ranges,
 )
 from lane_seg_train.quantization.calibrators import BINS, CALIBRATORS, Calibrator, amax_of
-from lane_seg_train.quantization.quantized_net import INPUT_SCALE, QuantizedNet
 from tests.lane_seg_train.tiny_training import (
     HEIGHT,
     WIDTH,

@@ -13,9 +13,9 @@ from torch import nn
 pytest.importorskip('lightning')
 
 from lane_seg_train.checkpoint import Checkpoint
+from lane_seg_train.fake_quantization.quantized_net import INPUT_SCALE, QuantizedNet
 from lane_seg_train.quantization.calibration import calibrate
 from lane_seg_train.quantization.qat import qat
-from lane_seg_train.quantization.quantized_net import INPUT_SCALE, QuantizedNet
 from lane_seg_train.trainer.task import LaneTask
 from tests.lane_seg_train.quantization.qat_runs import (
     DAMAGING,

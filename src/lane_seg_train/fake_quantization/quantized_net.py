@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
-from lane_seg_train.quantization.fake_quantizer import FakeQuantizer
-from lane_seg_train.quantization.placement import Placement, QuantizedCalls, find_placement
+from lane_seg_train.fake_quantization.fake_quantizer import FakeQuantizer
+from lane_seg_train.fake_quantization.placement import Placement, QuantizedCalls, find_placement
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator, Sequence

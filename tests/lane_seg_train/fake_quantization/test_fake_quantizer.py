@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from onnx import TensorProto, helper, numpy_helper
 
+from lane_seg_train.fake_quantization.fake_quantizer import CODE_MAX, FakeQuantizer, codes_within
+from lane_seg_train.fake_quantization.quantized_net import INPUT_SCALE
 from lane_seg_train.nets.normalization import normalized
-from lane_seg_train.quantization.fake_quantizer import CODE_MAX, FakeQuantizer, codes_within
-from lane_seg_train.quantization.quantized_net import INPUT_SCALE
 
 moderate = st.floats(-(2.0**20), 2.0**20, width=32)
 values = arrays(np.float32, st.integers(1, 20), elements=moderate)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from lane_seg.errors import LaneSegError
-from lane_seg_train.quantization.calls import (
+from lane_seg_train.fake_quantization.calls import (
     ADD,
     CONV,
     MOVE,

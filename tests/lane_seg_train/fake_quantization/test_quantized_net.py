@@ -9,11 +9,11 @@ import pytest
 import torch
 from torch import nn
 
+from lane_seg_train.fake_quantization.quantized_net import INPUT_SCALE, QuantizedNet
 from lane_seg_train.nets.normalization import normalized
 from lane_seg_train.quantization.calibration import calibrate
-from lane_seg_train.quantization.quantized_net import INPUT_SCALE, QuantizedNet
+from tests.lane_seg_train.fake_quantization.watching import PER_CHANNEL, PER_TENSOR, watched
 from tests.lane_seg_train.nets.examples import EXAMPLES, experienced
-from tests.lane_seg_train.quantization.watching import PER_CHANNEL, PER_TENSOR, watched
 from tests.lane_seg_train.tiny_training import (
     HEIGHT,
     WIDTH,

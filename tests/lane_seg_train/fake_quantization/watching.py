@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.overrides import TorchFunctionMode
 
-from lane_seg_train.quantization.quantized_net import QuantizedNet
+from lane_seg_train.fake_quantization.quantized_net import QuantizedNet
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence

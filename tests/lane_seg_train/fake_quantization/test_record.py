@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from lane_seg_train.quantization.record import QuantizationRecord
+from lane_seg_train.fake_quantization.record import QuantizationRecord
 
 RECORD = QuantizationRecord('max', 99.9, 128, 'f' * 64)
 

@@ -13,16 +13,16 @@ from torch.nn import functional
 
 from lane_seg.errors import LaneSegError
 from lane_seg_train.config import NetConfig
-from lane_seg_train.quantization.placement import find_placement
-from lane_seg_train.quantization.quantized_net import INPUT_SCALE, QuantizedNet
-from tests.lane_seg_train.nets.examples import EXAMPLES, all_examples, build
-from tests.lane_seg_train.quantization.watching import (
+from lane_seg_train.fake_quantization.placement import find_placement
+from lane_seg_train.fake_quantization.quantized_net import INPUT_SCALE, QuantizedNet
+from tests.lane_seg_train.fake_quantization.watching import (
     PER_CHANNEL,
     PER_TENSOR,
     check_placement,
     is_quantized,
     watched,
 )
+from tests.lane_seg_train.nets.examples import EXAMPLES, all_examples, build
 
 SIZE = (64, 96)
 IMAGE = torch.randn(1, 3, *SIZE, generator=torch.Generator().manual_seed(0))
