@@ -55,7 +55,6 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> ModelBundle:
         config=load_config(recipe),
         recipe=recipe,
         data_root=folder / 'data',
-        precision='fp32',
     )
     return ModelBundle.load(folder / 'bundle')
 
