@@ -61,7 +61,13 @@ def mapped(
         workers, multiprocessing.get_context('spawn'), _start, (function, context)
     )
     try:
-        for outcome in shown(pool.map(_call, items, chunksize=_CHUNK), text, len(items)):
+        # What a process inherits holds from its first instruction on; `_start` comes much later.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            outcomes = pool.map(_call, items, chunksize=_CHUNK)
+        finally:  # here, a Ctrl-C of that moment counts now
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for outcome in shown(outcomes, text, len(items)):
             if isinstance(outcome, _Failure):
                 raise LaneSegError(outcome.text)
             yield cast('Result', outcome)
@@ -92,7 +98,8 @@ _task: list[_Task] = []  # of this process
 
 def _start(function: Callable[[Context, Item], Result], context: Context) -> None:
     """Set up a process."""
-    # Ctrl-C reaches the whole group; the parent alone decides what then happens.
+    # Ctrl-C reaches the whole group; the parent alone decides what then happens. One that came
+    # while it was blocked is dropped here.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     # Decoders write complaints of their own there; we name the files ourselves.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp('data')
     write_pairs(folder)
-    write_recipe(folder / 'recipe.yaml', snapshots=0)
+    write_recipe(folder / 'recipe.yaml', snapshots=0, precision='32-true')
     return folder
 
 
