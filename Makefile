@@ -79,8 +79,8 @@ $(STAMPS)/torch: $(STAMPS)/venv $(PINS)
 	@touch $@
 
 $(STAMPS)/test: $(STAMPS)/runtime $(STAMPS)/torch
-	@echo 'Installing what training and the tests need (150 MB of it is TensorRT-RTX, on x86-64 only) ...'
-	$(INSTALL) --editable '.[runtime,ros,train,transformers,tensorrt-rtx,test,dev]'
+	@echo 'Installing what training and the tests need (with the CARLA client and, on x86-64, 150 MB of TensorRT-RTX) ...'
+	$(INSTALL) --editable '.[runtime,ros,train,transformers,tensorrt-rtx,carla,test,dev]'
 	@touch $@
 
 $(STAMPS)/carla: $(STAMPS)/runtime
