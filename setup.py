@@ -160,6 +160,7 @@ setup(
     zip_safe=False,
     entry_points={
         'console_scripts': [
+            'carla-bridge = carla_bridge.command:main',
             'lane-seg = lane_seg_cli.main:main',
             'lane_seg_node = lane_seg_ros.lane_seg_node:main',
             'camera_player = lane_seg_ros.camera_player:main',

@@ -111,6 +111,18 @@ def test_every_package_folder_is_packaged(setup_arguments: Mapping[str, object])
     assert set(packages) == here
 
 
+def test_every_script_leads_to_a_function(setup_arguments: Mapping[str, object]) -> None:
+    entry_points = setup_arguments['entry_points']
+    assert isinstance(entry_points, dict)
+    scripts = dict(line.split(' = ') for line in entry_points['console_scripts'])
+    assert {'carla-bridge', 'lane-seg', 'lane_seg_node', 'camera_player'} <= set(scripts)
+    for target in scripts.values():
+        module, function = target.split(':')
+        inside = Path(*module.split('.')).with_suffix('.py')
+        source = next(base / inside for base in (ROOT / 'src', ROOT) if (base / inside).is_file())
+        assert re.search(rf'^def {function}\(', source.read_text(), re.MULTILINE), target
+
+
 def test_shared_files_keep_their_folders(setup_arguments: Mapping[str, object]) -> None:
     data_files = setup_arguments['data_files']
     assert isinstance(data_files, list)

@@ -1,0 +1,105 @@
+"""Entry point of `carla-bridge`: finds the command, runs it, says in one line what went wrong.
+
+Exit codes: 0 done, 1 something failed, 2 wrong usage, 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lane_seg import __version__
+from lane_seg.errors import LaneSegError
+
+__all__ = ['COMMANDS', 'Command', 'main']
+
+_FAILED, _INTERRUPTED = 1, 130
+
+_DESCRIPTION = 'CARLA on one side, lane segmentation on the other.'
+_EPILOG = """\
+examples:
+  carla-bridge serve                       a small world that the carla package connects to
+  carla-bridge serve --help                its options
+"""
+
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Attributes:
+        name: as typed.
+        module: holds DESCRIPTION, EPILOG, add_arguments(parser) and run(args) -> int; imports
+            neither carla nor anything heavy before `run`.
+        help: one line for the overview.
+    """
+
+    name: str
+    module: str
+    help: str
+
+
+COMMANDS = (Command('serve', 'carla_bridge.mini_carla.serve', "a stand-in for CARLA's server"),)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run `carla-bridge`.
+
+    Args:
+        arguments: without the program's name; None takes those of the process.
+
+    Returns:
+        The exit code.
+    """
+    args = _parser().parse_args(arguments)
+    try:
+        return int(args.run(args))
+    except KeyboardInterrupt:
+        return _complain('interrupted', _INTERRUPTED)
+    except ModuleNotFoundError as error:
+        if (error.name or '').partition('.')[0] in ('carla_bridge', 'lane_seg', ''):
+            raise
+        return _complain(
+            f'error: carla-bridge {args.command} needs the Python package {error.name}, found '
+            "none; install it: python3 -m pip install 'lane_seg_ros[runtime,carla]'",
+            _FAILED,
+        )
+    except (LaneSegError, OSError) as error:
+        return _complain(f'error: {error}', _FAILED)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog='carla-bridge',
+        description=_DESCRIPTION,
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument('-V', '--version', action='version', version=f'carla-bridge {__version__}')
+    commands = parser.add_subparsers(dest='command', metavar='COMMAND', required=True)
+    for command in COMMANDS:
+        module = importlib.import_module(command.module)
+        sub = commands.add_parser(
+            command.name,
+            help=command.help,
+            description=module.DESCRIPTION,
+            epilog=module.EPILOG,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        module.add_arguments(sub)
+        sub.set_defaults(run=module.run)
+    return parser
+
+
+def _complain(text: str, code: int) -> int:
+    sys.stderr.write(f'{text}\n')
+    return code
+
+
+if __name__ == '__main__':
+    sys.exit(main())
