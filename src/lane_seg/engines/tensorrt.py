@@ -13,6 +13,7 @@ from lane_seg.engines.base import BaseEngine
 from lane_seg.engines.cuda_device import CudaBuffer, CudaDevice
 from lane_seg.engines.cuda_graph import CudaGraph
 from lane_seg.engines.tensorrt_plan import TensorRtPlan
+from lane_seg.engines.tensorrt_timing import NetworkTimer
 from lane_seg.errors import EngineError
 from lane_seg.plans.gpu import gpu_info
 from lane_seg.plans.libraries import installed_flavours, open_library
@@ -31,8 +32,14 @@ __all__ = ['TensorRtEngine', 'plan_for_this_machine']
 _log = logging.getLogger(__name__)
 
 
-def plan_for_this_machine(bundle: ModelBundle) -> tuple[Library, Path]:
+def plan_for_this_machine(
+    bundle: ModelBundle, precision: str | None = None
+) -> tuple[Library, Path]:
     """Find the plan that runs here, with the library that runs it. Nothing is ever built.
+
+    Args:
+        bundle: the verified model.
+        precision: 'int8', 'fp16' or 'fp32' takes only plans of it; None: int8 first.
 
     Returns:
         The library (TensorRT before TensorRT-RTX) and the plan.
@@ -45,7 +52,7 @@ def plan_for_this_machine(bundle: ModelBundle) -> tuple[Library, Path]:
     for flavour in installed_flavours():
         try:
             library = open_library(flavour)
-            return library, find_plan(bundle, library, gpu)
+            return library, find_plan(bundle, library, gpu, precision=precision)
         except EngineError as error:
             reasons.append(str(error))
     if not reasons:
@@ -62,26 +69,32 @@ class TensorRtEngine(BaseEngine):
 
     Args:
         bundle: the verified model; a plan that fits lies beside it.
+        precision: see `plan_for_this_machine`.
+
+    Attributes:
+        plan: the file that runs.
+        cuda_graph: who launches a frame as one CUDA graph, or why nobody does, for people.
 
     Raises:
         EngineError: no GPU, library, pycuda or plan, or one of them does not work.
     """
 
-    def __init__(self, bundle: ModelBundle) -> None:
+    def __init__(self, bundle: ModelBundle, precision: str | None = None) -> None:
         try:
-            library, path = plan_for_this_machine(bundle)
+            library, self.plan = plan_for_this_machine(bundle, precision)
             prefix = 'rtx ' if library.flavour == 'rtx' else ''
             super().__init__(
                 bundle, name='tensorrt', version=f'{prefix}{library.version}', threads=0
             )
             self._lock = threading.Lock()
             self._graph: CudaGraph | None = None
+            self._timer: NetworkTimer | None = None
             # Ordinary memory: a mask that somebody still holds outlives the page-locked buffers.
             self._mask = np.empty((bundle.height, bundle.width), np.uint8)
             with ExitStack() as undo:
                 self._device = undo.enter_context(closing(CudaDevice()))
-                with self._device.errors(f'loading {path}'), self._device.current():
-                    self._load(path, bundle, library)
+                with self._device.errors(f'loading {self.plan}'), self._device.current():
+                    self._load(bundle, library)
                 undo.pop_all()
         except EngineError as error:
             raise EngineError(f'engine tensorrt: {error}') from error
@@ -102,6 +115,35 @@ class TensorRtEngine(BaseEngine):
             np.copyto(self._mask, self._outputs[0].host[0])
             return self._mask
 
+    def time_network_ms(self, tensor: NDArray[np.uint8], frames: int) -> list[float]:
+        """Measure the network alone, without the copies, in the GPU's own time: for benchmarks.
+
+        Args:
+            tensor: as for `infer`.
+            frames: how often it is run.
+
+        Returns:
+            GPU time of each run in milliseconds; see `NetworkTimer`.
+
+        Raises:
+            EngineError: as `infer`; or the network alone cannot be recorded.
+        """
+        with self._lock:
+            if not self._open:
+                raise self.closed_error()
+            self.check_tensor(tensor)
+            np.copyto(self._input.host[0], tensor)
+            try:
+                with self._device.errors('a measurement'), self._device.current():
+                    self._input.upload()
+                    if self._timer is None:
+                        self._timer = NetworkTimer(
+                            self._device, self._queue_network, record=self._graph is not None
+                        )
+                    return self._timer.times_ms(frames)
+            except EngineError as error:
+                raise EngineError(f'engine tensorrt: {error}') from error
+
     def close(self) -> None:
         """Free graph, context, engine, runtime, buffers and stream; give the GPU back."""
         with self._lock:
@@ -114,12 +156,12 @@ class TensorRtEngine(BaseEngine):
             except EngineError as error:  # the process goes on without this engine
                 _log.warning('engine tensorrt: %s', error)
 
-    def _load(self, path: Path, bundle: ModelBundle, library: Library) -> None:
+    def _load(self, bundle: ModelBundle, library: Library) -> None:
         """Fill everything that a frame needs."""
         device = self._device
         frame = (1, bundle.height, bundle.width)
         self._input = CudaBuffer(device, (*frame, 3))
-        self._plan = TensorRtPlan(path, bundle, library)
+        self._plan = TensorRtPlan(self.plan, bundle, library)
         device.keep(self._plan.close)
         self._outputs = [CudaBuffer(device, frame) for _ in self._plan.outputs]
         self._plan.set_address(self._plan.input, self._input.address)
@@ -130,20 +172,23 @@ class TensorRtEngine(BaseEngine):
         np.copyto(self._input.host, noise)
         self._run()
         self._plan.save_cache()
-        graph = 'the library makes its own'
+        self.cuda_graph = 'the library makes its own'
         if not self._plan.has_own_graph:
-            graph = self._record()
+            self.cuda_graph = self._record()
         _log.info(
-            'engine tensorrt: %s with %s, memory %s, CUDA graph: %s', path.name, self.version,
-            'shared with the CPU' if device.integrated else 'of the GPU', graph,
+            'engine tensorrt: %s with %s, memory %s, CUDA graph: %s', self.plan.name, self.version,
+            'shared with the CPU' if device.integrated else 'of the GPU', self.cuda_graph,
         )  # fmt: skip
 
     def _queue(self) -> None:
         """Queue one frame on the stream."""
         self._input.upload()
-        self._plan.enqueue(self._device.stream.handle)
+        self._queue_network()
         for buffer in self._outputs:
             buffer.download()
+
+    def _queue_network(self) -> None:
+        self._plan.enqueue(self._device.stream.handle)
 
     def _run(self) -> None:
         """Run one frame and wait for it."""

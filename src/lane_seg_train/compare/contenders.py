@@ -14,11 +14,13 @@ if TYPE_CHECKING:
 
     from lane_seg.bundle import ModelBundle
 
-__all__ = ['ENGINES', 'TORCH', 'Contender', 'Field', 'find_contenders']
+__all__ = ['ENGINES', 'TENSORRT', 'TORCH', 'Contender', 'Field', 'find_contenders']
 
 TORCH, TENSORRT = 'torch', 'tensorrt'
 ENGINES = (TORCH, 'onnxruntime', 'openvino', TENSORRT)
 INT8 = 'int8'
+# In the label of a plan in int8 of a float file, or the other way round.
+OF_ANOTHER = ' of '
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class Contender:
         label: engine and precision, such as 'openvino int8'.
         engine: one of ENGINES.
         precision: that the file was made in: 'int8', 'fp16' or 'fp32'.
-        model: checkpoint, or folder of the bundle.
+        model: what is opened: checkpoint, folder of the bundle, or a plan in that folder.
         file: what has to be on the machine that runs it: graph, plan or checkpoint.
         bundle: that it comes from; None of a checkpoint.
     """
@@ -108,9 +110,10 @@ def find_contenders(
             found = []
             for bundle in bundles:
                 try:
-                    found.append(_of_plan(bundle) if engine == TENSORRT else _of(engine, bundle))
+                    found += _of_plans(bundle) if engine == TENSORRT else [_of(engine, bundle)]
                 except EngineError as error:
                     reasons[f'{engine} {bundle.precision}'] = str(error)
+            found.sort(key=lambda one: (one.is_int8, OF_ANOTHER in one.label))
         if reasons and engines:
             raise EngineError('\n'.join(f'{name}: {why}' for name, why in reasons.items()))
         contenders += found
@@ -161,17 +164,27 @@ def _of(engine: str, bundle: ModelBundle) -> Contender:
     )
 
 
-def _of_plan(bundle: ModelBundle) -> Contender:
-    """The plan that `open_engine` takes for a bundle."""
-    from lane_seg.engines.tensorrt import plan_for_this_machine
-    from lane_seg.plans.key import read_record
+def _of_plans(bundle: ModelBundle) -> list[Contender]:
+    """Every plan of a bundle that runs here, the newest one of each precision.
 
-    _, plan = plan_for_this_machine(bundle)
-    precision = read_record(plan).key.precision
-    label = f'{TENSORRT} {precision}'
-    if precision != bundle.precision:
-        label += f' of {bundle.precision} file'
-    return Contender(label, TENSORRT, precision, str(bundle.directory), plan, bundle)
+    Raises:
+        EngineError: there is none.
+    """
+    from lane_seg.engines.tensorrt import plan_for_this_machine
+    from lane_seg.plans.options import PRECISIONS
+
+    plan_for_this_machine(bundle)
+    found = []
+    for precision in reversed(PRECISIONS):  # fp32 first: it may become the reference
+        try:
+            _, plan = plan_for_this_machine(bundle, precision)
+        except EngineError:  # that one was not built; nobody has to
+            continue
+        label = f'{TENSORRT} {precision}'
+        if (precision == INT8) != (bundle.precision == INT8):
+            label += f'{OF_ANOTHER}{bundle.precision} file'
+        found.append(Contender(label, TENSORRT, precision, str(plan), plan, bundle))
+    return found
 
 
 def _check_same(int8: ModelBundle, place: object, other: object) -> None:

@@ -11,12 +11,13 @@ import os
 import signal
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from lane_seg.errors import EngineError, LaneSegError
-from lane_seg_train.compare.contenders import TORCH
+from lane_seg_train.compare.contenders import TENSORRT, TORCH
 from lane_seg_train.compare.memory import forget_peak_memory, memory_mb, peak_memory_mb
 from lane_seg_train.compare.messages import receive, send
 
@@ -33,7 +34,7 @@ def open_contender(engine: EngineName | str, model: str, threads: int) -> Engine
 
     Args:
         engine: 'torch', or one of `lane_seg.engines.ENGINES` but 'auto'.
-        model: checkpoint or folder of a bundle.
+        model: checkpoint, folder of a bundle, or a plan in that folder.
         threads: CPU threads.
 
     Raises:
@@ -50,10 +51,26 @@ def open_contender(engine: EngineName | str, model: str, threads: int) -> Engine
     from lane_seg.bundle import ModelBundle
     from lane_seg.engines import open_engine
 
+    if engine == TENSORRT and Path(model).is_file():
+        return _open_plan(Path(model))
     opened = open_engine(ModelBundle.load(model), engine, threads=threads)  # type: ignore[arg-type]
     if opened.name != engine:
         opened.close()
         raise EngineError(f'expected engine {engine}, found that {opened.name} runs')
+    return opened
+
+
+def _open_plan(plan: Path) -> Engine:
+    from lane_seg.bundle import ModelBundle
+    from lane_seg.engines.tensorrt import TensorRtEngine
+    from lane_seg.plans.key import read_record
+
+    opened = TensorRtEngine(ModelBundle.load(plan.parent), read_record(plan).key.precision)
+    if opened.plan.name != plan.name:
+        opened.close()
+        raise EngineError(
+            f'expected to run {plan}, found that {opened.plan} was built meanwhile; compare again'
+        )
     return opened
 
 

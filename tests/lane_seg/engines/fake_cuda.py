@@ -1,4 +1,4 @@
-"""A GPU that is not there: pycuda and the driver, recorded and kept honest.
+"""A GPU that is not there: pycuda on it, recorded and kept honest; `fake_driver` has the driver.
 
 It has what pycuda 2026.1 and the CUDA driver API document and nothing else, and it minds their
 rules: a call without a current context, a context that a thread leaves behind, memory freed twice
@@ -9,7 +9,6 @@ cannot tell: the tests with the marker `gpu` do.
 
 from __future__ import annotations
 
-import sys
 import threading
 from types import ModuleType, SimpleNamespace
 from typing import TYPE_CHECKING
@@ -17,13 +16,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    import ctypes
     from collections.abc import Callable
 
-    import pytest
     from numpy.typing import NDArray
 
-STREAM, GRAPH, RECORDED, FAILED = 0x57, 0x66, 0x67, 901
+STREAM = 0x57
+# What the GPU takes: a copy either way, and the network.
+COPY_MS, NETWORK_MS = 0.25, 2.0
 
 
 def mask_of(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -51,7 +50,9 @@ class FakeGpu:
         self.memory: dict[int, NDArray[np.uint8]] = {}
         self.queue: list[Callable[[], None]] = []
         self.recorded: list[Callable[[], None]] = []
+        self.graphs: dict[int, list[Callable[[], None]]] = {}
         self.recording = False
+        self.clock_ms = 0.0
         self.retained = 0
         self.threads = threading.local()
         frame = (1, height, width)
@@ -72,18 +73,34 @@ class FakeGpu:
             self.wrong.append(f'{call} without a context')
 
     def address_of(self, array: NDArray[np.uint8]) -> int:
+        address = self.new_handle()
+        self.memory[address] = array
+        return address
+
+    def new_handle(self) -> int:
         self.next_address += 0x100000
-        self.memory[self.next_address] = array
         return self.next_address
 
-    def queue_up(self, operation: Callable[[], None]) -> None:
-        (self.recorded if self.recording else self.queue).append(operation)
+    def queue_up(self, operation: Callable[[], None], ms: float) -> None:
+        """Put something into the stream that takes so long."""
+
+        def timed() -> None:
+            self.clock_ms += ms
+            operation()
+
+        (self.recorded if self.recording else self.queue).append(timed)
+
+    def run_queue(self) -> None:
+        operations, self.queue = self.queue, []
+        for operation in operations:
+            operation()
 
     @property
     def leaked(self) -> list[str]:
         """What is still there, or was done wrongly."""
         pairs = {
             'mem_alloc': 'mem_free', 'pagelocked_empty': 'free pages', 'Stream': 'free stream',
+            'Event': 'free event',
             'runtime': 'free runtime', 'engine': 'free engine', 'context': 'free context',
             'a recorded graph': 'cuGraphDestroy',
             'cuGraphInstantiateWithFlags': 'cuGraphExecDestroy',
@@ -159,12 +176,37 @@ def fake_pycuda(gpu: FakeGpu) -> ModuleType:
             gpu.note('synchronize')
             if gpu.recording:
                 gpu.wrong.append('synchronize while recording')
-            operations, gpu.queue = gpu.queue, []
-            for operation in operations:
-                operation()
+            gpu.run_queue()
 
         def __del__(self) -> None:
             gpu.note('free stream')
+
+    class Event:
+        def __init__(self) -> None:
+            made('Event')
+            # When the stream came by; the stream itself must not hold the event.
+            self.passed: list[float] = []
+
+        def record(self, stream: Stream) -> Event:
+            assert stream.handle == STREAM
+            gpu.note('event')
+            self.passed = passed = []
+            gpu.queue_up(lambda: passed.append(gpu.clock_ms), 0.0)
+            return self
+
+        def synchronize(self) -> Event:
+            if 'event synchronize' in gpu.fails:
+                del self  # as above
+                raise cuda.LogicError('cuEventSynchronize failed: an illegal memory access')
+            gpu.note('event synchronize')
+            gpu.run_queue()
+            return self
+
+        def time_since(self, event: Event) -> float:
+            return self.passed[0] - event.passed[0]
+
+        def __del__(self) -> None:
+            gpu.note('free event')
 
     class Memory:
         def __init__(self, size: int) -> None:
@@ -205,7 +247,7 @@ def fake_pycuda(gpu: FakeGpu) -> ModuleType:
 
     def copy(name: str, target: NDArray[np.uint8], source: NDArray[np.uint8]) -> None:
         made(name)
-        gpu.queue_up(lambda: np.copyto(target, source))
+        gpu.queue_up(lambda: np.copyto(target, source), COPY_MS)
 
     def memcpy_htod_async(dest: Memory, src: NDArray[np.uint8], stream: Stream) -> None:
         del stream
@@ -216,76 +258,7 @@ def fake_pycuda(gpu: FakeGpu) -> ModuleType:
         copy('memcpy_dtoh_async', dest.reshape(-1), src.data)
 
     cuda.init = lambda: None
-    cuda.Device, cuda.Stream, cuda.mem_alloc = Device, Stream, Memory
+    cuda.Device, cuda.Stream, cuda.Event, cuda.mem_alloc = Device, Stream, Event, Memory
     cuda.pagelocked_empty = pagelocked_empty
     cuda.memcpy_htod_async, cuda.memcpy_dtoh_async = memcpy_htod_async, memcpy_dtoh_async
     return cuda
-
-
-class FakeDriver:
-    """libcuda: each function is there unless it 'is missing'."""
-
-    def __init__(self, gpu: FakeGpu) -> None:
-        self.gpu = gpu
-
-    def __getattr__(self, name: str) -> Callable[..., int]:
-        gpu = self.gpu
-        if f'no {name}' in gpu.fails:
-            raise AttributeError(name)
-        action = getattr(self, f'_{name}')
-
-        def call(*arguments: object) -> int:
-            if name in gpu.fails:
-                gpu.recording = False
-                return FAILED
-            if name != 'cuCtxPopCurrent_v2':
-                gpu.note(name)
-            return action(*arguments) or 0
-
-        return call
-
-    def _cuCtxPopCurrent_v2(self, context: object) -> None:  # noqa: N802
-        self.gpu.contexts('driver').pop()
-
-    def _cuStreamBeginCapture_v2(self, stream: ctypes.c_void_p, mode: int) -> None:  # noqa: N802
-        assert (stream.value, mode) == (STREAM, 1)
-        self.gpu.recording, self.gpu.recorded = True, []
-
-    def _cuStreamEndCapture(self, stream: ctypes.c_void_p, graph: object) -> int:  # noqa: N802
-        self.gpu.recording = False
-        if 'nothing recorded' in self.gpu.fails:
-            return FAILED
-        self.gpu.note('a recorded graph')
-        graph._obj.value = RECORDED
-        return 0
-
-    def _cuGraphInstantiateWithFlags(  # noqa: N802
-        self, graph: object, recorded: ctypes.c_void_p, flags: ctypes.c_ulonglong
-    ) -> None:
-        assert (recorded.value, flags.value) == (RECORDED, 0)
-        graph._obj.value = GRAPH
-
-    def _cuGraphDestroy(self, recorded: ctypes.c_void_p) -> None:  # noqa: N802
-        assert recorded.value == RECORDED
-
-    def _cuGraphLaunch(self, graph: ctypes.c_void_p, stream: ctypes.c_void_p) -> None:  # noqa: N802
-        assert (graph.value, stream.value) == (GRAPH, STREAM)
-        self.gpu.queue += self.gpu.recorded
-        if 'wrong graph' in self.gpu.fails:
-            self.gpu.queue.clear()
-
-    def _cuGraphExecDestroy(self, graph: ctypes.c_void_p) -> None:  # noqa: N802
-        assert graph.value == GRAPH
-
-
-def install(monkeypatch: pytest.MonkeyPatch, gpu: FakeGpu) -> None:
-    """Put pycuda and the driver of that GPU where the engine looks for them."""
-    from lane_seg.engines import cuda_device, cuda_graph
-
-    package = ModuleType('pycuda')
-    package.driver = fake_pycuda(gpu)
-    monkeypatch.setitem(sys.modules, 'pycuda', package)
-    monkeypatch.setitem(sys.modules, 'pycuda.driver', package.driver)
-    driver = FakeDriver(gpu)
-    for module in (cuda_device, cuda_graph):
-        monkeypatch.setattr(module, 'load_driver', lambda: driver)

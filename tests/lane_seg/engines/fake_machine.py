@@ -14,11 +14,14 @@ from lane_seg.plans.gpu import Gpu
 from lane_seg.plans.key import PlanRecord, key_of, plan_name, write_record
 from lane_seg.plans.libraries import Library
 from lane_seg.plans.options import BuildOptions
-from tests.lane_seg.engines.fake_cuda import FakeGpu, install
+from tests.lane_seg.engines.fake_cuda import FakeGpu
+from tests.lane_seg.engines.fake_driver import install
 from tests.lane_seg.engines.fake_runtime import FakeRuntimeApi
 from tests.lane_seg_engine.fake_tensorrt import PLAN
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pytest
 
     from lane_seg.bundle import ModelBundle
@@ -57,15 +60,18 @@ def use_machine(
     return gpu, api
 
 
-def write_plan(bundle: ModelBundle, library: Library, options: BuildOptions) -> None:
-    """Write the stand-in for a plan with a real key."""
+def write_plan(
+    bundle: ModelBundle, library: Library, options: BuildOptions, precision: str = 'int8'
+) -> Path:
+    """Write the stand-in for a plan with a real key; returns its path."""
     key = key_of(
         onnx_sha256=bundle.onnx_sha256, flavour=library.flavour, version=library.version,
-        precision='int8', options=options, gpu=ORIN,
+        precision=precision, options=options, gpu=ORIN,
     )  # fmt: skip
     path = bundle.directory / plan_name(key)
     path.write_bytes(PLAN)
     write_record(path, PlanRecord(key, sha256_of(path), len(PLAN), {}))
+    return path
 
 
 def some_tensor(bundle: ModelBundle) -> np.ndarray:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from tests.lane_seg.engines.fake_cuda import STREAM, mask_of
+from tests.lane_seg.engines.fake_cuda import NETWORK_MS, STREAM, mask_of
 from tests.lane_seg_engine.fake_tensorrt import PLAN, FakeTensorrt
 
 if TYPE_CHECKING:
@@ -104,6 +104,9 @@ class _Engine(_Tracked):
     def get_tensor_format(self, name: str) -> enum.Enum:
         return self.api.TensorFormat[self.gpu.tensors[name][4]]
 
+    def create_engine_inspector(self) -> SimpleNamespace:
+        return SimpleNamespace(get_engine_information=lambda layer_format: '{"Layers": []}')
+
     def create_runtime_config(self) -> _RuntimeConfig:
         assert self.api.runtime.rtx
         self.api.runtime.config = _RuntimeConfig(self.gpu)
@@ -170,5 +173,5 @@ class _Context(_Tracked):
                 if name != 'image':
                     np.copyto(gpu.memory[address], mask.reshape(-1) ^ (name != 'mask'))
 
-        gpu.queue_up(compute)
+        gpu.queue_up(compute, NETWORK_MS)
         return True

@@ -15,9 +15,11 @@ pytest.importorskip('onnx')
 
 from lane_seg.bundle import ModelBundle
 from lane_seg.engines import open_engine
+from lane_seg.engines import tensorrt as engine_module
+from lane_seg.engines.tensorrt import TensorRtEngine, plan_for_this_machine
 from lane_seg.errors import EngineError
 from tests.lane_seg.engines.fake_cuda import mask_of
-from tests.lane_seg.engines.fake_machine import some_tensor, use_machine
+from tests.lane_seg.engines.fake_machine import DEFAULTS, some_tensor, use_machine, write_plan
 from tests.tiny_bundle import make_tiny_bundle
 
 if TYPE_CHECKING:
@@ -55,6 +57,20 @@ def test_each_image_gives_its_own_mask(
             assert mask.dtype == np.uint8
             assert np.array_equal(mask, mask_of(tensor))
     assert gpu.leaked == []
+
+
+def test_a_named_precision_takes_only_plans_of_it(bundle: ModelBundle, machine: Machine) -> None:
+    machine()
+    library = engine_module.open_library()
+    plans = {name: write_plan(bundle, library, DEFAULTS, name) for name in ('fp16', 'int8')}
+    for precision, plan in (*plans.items(), (None, plans['int8'])):
+        assert plan_for_this_machine(bundle, precision) == (library, plan)
+        with TensorRtEngine(bundle, precision) as engine:
+            assert engine.plan == plan
+            tensor = some_tensor(bundle)
+            assert np.array_equal(engine.infer(tensor), mask_of(tensor))
+    with pytest.raises(EngineError, match='found: none\n.*build-engine .* --precision fp32'):
+        TensorRtEngine(bundle, 'fp32')
 
 
 @pytest.mark.parametrize('version', ['8.5.2', '8.6.1', '10.3.0', '11.1.0'])

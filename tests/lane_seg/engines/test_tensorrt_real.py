@@ -135,10 +135,11 @@ def test_pycuda_has_every_name_that_the_engine_uses() -> None:
 
     owners = {
         cuda: ('init', 'Device', 'Stream', 'pagelocked_empty', 'mem_alloc', 'memcpy_htod_async')
-        + ('memcpy_dtoh_async', 'Error', 'MemoryError'),
+        + ('memcpy_dtoh_async', 'Event', 'Error', 'MemoryError'),
         cuda.Device: ('get_attribute', 'retain_primary_context'),
         cuda.Context: ('push', 'pop', 'detach'),
         cuda.Stream: ('handle', 'synchronize'),
+        cuda.Event: ('record', 'synchronize', 'time_since'),
         cuda.HostPointer: ('get_device_pointer',),
         cuda.device_attribute: ('INTEGRATED',),
         cuda.host_alloc_flags: ('DEVICEMAP',),
@@ -211,6 +212,17 @@ def test_threads_share_an_engine_and_close_it_elsewhere(built: ModelBundle) -> N
 
 
 @pytest.mark.gpu
+def test_a_network_is_timed_on_the_gpu_and_its_masks_stay_the_same(built: ModelBundle) -> None:
+    tensors = pictures(built, 3)
+    with open_engine(built, 'tensorrt') as engine:
+        wanted = masks_of(engine, tensors)
+        times_ms = engine.time_network_ms(tensors[0], 10)
+        # The GPU's own clock, not what the CPU waited: no frame of this model takes a second.
+        assert all(0 < time_ms < 1e3 for time_ms in times_ms)
+        assert all(map(np.array_equal, masks_of(engine, tensors), wanted))
+
+
+@pytest.mark.gpu
 def test_closing_gives_the_memory_back(built: ModelBundle) -> None:
     tensor = pictures(built, 1)[0]
     # Held, so that what the driver keeps for the context itself does not count.
@@ -220,5 +232,6 @@ def test_closing_gives_the_memory_back(built: ModelBundle) -> None:
         for _ in range(5):
             with open_engine(built, 'tensorrt') as engine:
                 engine.infer(tensor)
+                engine.time_network_ms(tensor, 2)
                 assert device.cuda.mem_get_info()[0] < free
         assert device.cuda.mem_get_info()[0] >= free
