@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import carla
 
 ROOT = Path(__file__).resolve().parents[3]
+ASK = 'MINI_CARLA_CLIENT'
 READY = re.compile(r'ready: mini_carla \(not CARLA\) on \S+, port (\d+), streams on (\d+), ')
 
 
@@ -73,7 +74,13 @@ def start_server() -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture(scope='session')
 def carla_api() -> ModuleType:
-    """The real client library."""
+    """The real client library, in this process.
+
+    Threads of the client abort the process now and then (docs/mini_carla.md), and all other tests
+    would end with it: on a loaded machine one run of three did. So it has to be asked for.
+    """
+    if not os.environ.get(ASK):
+        pytest.skip(f'the client may take this process down: {ASK}=1 python -m pytest -m carla')
     return pytest.importorskip('carla', reason="needs the client: pip install 'carla==0.9.16'")
 
 
