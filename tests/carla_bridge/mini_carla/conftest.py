@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import re
 import signal
@@ -39,6 +40,12 @@ def environment() -> dict[str, str]:
     return {**os.environ, 'PYTHONPATH': os.pathsep.join((str(ROOT / 'src'), str(ROOT)))}
 
 
+def _die_with_parent() -> None:
+    """Ask Linux for SIGTERM when pytest goes: the client may take it down without any clean-up."""
+    pr_set_pdeathsig = 1
+    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
+
+
 @contextlib.contextmanager
 def running_server(*options: str) -> Iterator[Server]:
     """Start a server on free ports; it is ended by its process id, whatever happens."""
@@ -47,6 +54,7 @@ def running_server(*options: str) -> Iterator[Server]:
         stdout=subprocess.PIPE,
         text=True,
         env=environment(),
+        preexec_fn=_die_with_parent,
     )
     assert process.stdout is not None
     try:
