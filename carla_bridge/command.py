@@ -10,6 +10,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from lane_seg import __version__
 from lane_seg.errors import LaneSegError
@@ -42,7 +43,17 @@ class Command:
     help: str
 
 
-COMMANDS = (Command('serve', 'carla_bridge.mini_carla.serve', "a stand-in for CARLA's server"),)
+COMMANDS = tuple(
+    command
+    for command in (
+        Command('collect', 'carla_bridge.collect.command', 'record labelled images'),
+        Command('publish', 'carla_bridge.publish.command', 'cameras as ROS 2 topics'),
+        Command('drive', 'carla_bridge.drive.command', 'drive the car, or let it drive'),
+        Command('evaluate', 'carla_bridge.evaluate.command', "IoU and latency of the node's masks"),
+        Command('serve', 'carla_bridge.mini_carla.serve', "a stand-in for CARLA's server"),
+    )
+    if (Path(__file__).parent.parent / (command.module.replace('.', '/') + '.py')).exists()
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

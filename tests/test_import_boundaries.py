@@ -89,7 +89,12 @@ BOUNDARIES = {
     ),
     'lane_seg_train': Boundary('src/lane_seg_train', blocked=ROS + GPU + CARLA, needs='torch'),
     'lane_seg_engine': Boundary('src/lane_seg_engine', blocked=ROS + TORCH + GPU + CARLA),
-    'carla_bridge': Boundary('carla_bridge', blocked=TORCH + GPU + CPU_ENGINES, needs='rclpy'),
+    'carla_bridge': Boundary(
+        'carla_bridge',
+        ours=('lane_seg', 'lane_seg_ros', 'lane_seg_scene'),
+        blocked=TORCH + GPU + CPU_ENGINES,
+        needs='rclpy',
+    ),
     'lane_seg_cli': Boundary(
         'src/lane_seg_cli',
         ours=('carla_bridge', 'lane_seg', 'lane_seg_engine', 'lane_seg_ros')
