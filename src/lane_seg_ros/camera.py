@@ -20,6 +20,7 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Float64MultiArray
 
+from lane_seg_ros.depth_bundle import BundleOutputs, DepthBundle
 from lane_seg_ros.image_cdr import cdr_from_image
 from lane_seg_ros.image_messages import msg_from_image
 from lane_seg_ros.parameters import LaneSegParameters
@@ -109,6 +110,7 @@ class Camera:
         camera_info: the last one that came.
         last_image_s: when the last image came, of `time.monotonic()`.
         outputs: while the node is configured.
+        bundle: while it is, and one is asked for.
     """
 
     def __init__(self, node: LifecycleNode, name: str) -> None:
@@ -117,6 +119,7 @@ class Camera:
         self.camera_info: CameraInfo | None = None
         self.last_image_s = time.monotonic()
         self.outputs: Outputs | None = None
+        self.bundle: DepthBundle | None = None
         self._node: Node = node
         self._inputs: tuple[Subscription, ...] = ()
 
@@ -124,6 +127,13 @@ class Camera:
     def image_topic(self) -> str:
         """The resolved name of the image topic, without that of a transport."""
         return self._resolved('image')
+
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody listens to any of its outputs."""
+        return (self.outputs is not None and self.outputs.wanted) or (
+            self.bundle is not None and self.bundle.outputs.wanted
+        )
 
     @property
     def subscribed(self) -> bool:
@@ -143,11 +153,28 @@ class Camera:
             camera_info=self._publisher(CameraInfo, '~/camera_info', config),
             timing=self._publisher(Float64MultiArray, '~/timing', config),
         )
+        if config.publish_bundle:
+            self.bundle = DepthBundle(
+                BundleOutputs(
+                    mask=self._publisher(Image, '~/bundle/mask', config),
+                    camera_info=self._publisher(CameraInfo, '~/bundle/camera_info', config),
+                    depth=self._publisher(Image, '~/bundle/depth', config),
+                    depth_camera_info=self._publisher(
+                        CameraInfo, '~/bundle/depth_camera_info', config
+                    ),
+                ),
+                tolerance_ns=round(config.bundle_tolerance_ms * 1e6),
+                fast=fast,
+            )
 
     def close_outputs(self) -> None:
         """Destroy the publishers."""
         outputs, self.outputs = self.outputs, None
-        for publisher in outputs.publishers if outputs is not None else ():
+        bundle, self.bundle = self.bundle, None
+        for publisher in (
+            *(outputs.publishers if outputs is not None else ()),
+            *(bundle.outputs.all if bundle is not None else ()),
+        ):
             self._node.destroy_publisher(publisher)
 
     def subscribe(
@@ -175,6 +202,19 @@ class Camera:
                 CameraInfo, self._resolved('camera_info'), self._on_camera_info, config, raw=False
             ),
         )
+        if self.bundle is not None:
+            self._inputs += (
+                self._subscription(
+                    Image, self._resolved('depth'), self.bundle.on_depth, config, raw=fast
+                ),
+                self._subscription(
+                    CameraInfo,
+                    self._resolved('depth_camera_info'),
+                    self.bundle.on_depth_info,
+                    config,
+                    raw=False,
+                ),
+            )
 
     def unsubscribe(self) -> None:
         """Let no more images in."""

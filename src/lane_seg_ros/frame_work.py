@@ -81,6 +81,8 @@ class FrameWork:
         if self._outputs.timing.get_subscription_count():
             self._outputs.timing.publish(_timing_message(timings_ms))
 
+        if self._camera.bundle is not None:
+            self._camera.bundle.on_mask(picture, result.mask, self._camera.camera_info)
         if config.publish_camera_info:
             self._publish_camera_info(picture)
         if config.publish_mask_color and self._outputs.mask_color.wanted:

@@ -162,6 +162,16 @@ class LaneSegParameters:
         'Publish ~/camera_info with the header of each mask',
         change=_Change.ANY_TIME,
     )
+    publish_bundle: bool = _parameter(
+        False,
+        'Take depth and depth_camera_info as well and publish mask, camera info, depth and its '
+        'camera info under one stamp in ~/bundle, for mapping',
+    )
+    bundle_tolerance_ms: float = _parameter(
+        1.0,
+        'How far the stamps of image and depth may differ in a bundle',
+        limits=(0.0, 10_000.0),
+    )
     input_reliability: str = _parameter(
         'best_effort',
         'Reliability asked of the camera; best_effort fits every publisher, reliable helps with a '
