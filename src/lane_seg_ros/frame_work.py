@@ -79,7 +79,7 @@ class FrameWork:
             timings_ms['age'] = (self._clock.now().nanoseconds - picture.stamp_ns) / 1e6
         self._camera.stats.count_mask(MappingProxyType(timings_ms))
         if self._outputs.timing.get_subscription_count():
-            self._outputs.timing.publish(_timing_message(timings_ms))
+            self._outputs.timing.publish(_timing_message(picture, timings_ms))
 
         if self._camera.bundle is not None:
             self._camera.bundle.on_mask(picture, result.mask, self._camera.camera_info)
@@ -120,11 +120,13 @@ class FrameWork:
         self._camera.stats.count_overlay((time.perf_counter() - start_s) * 1e3)
 
 
-def _timing_message(timings_ms: dict[Stage, float]) -> Float64MultiArray:
-    """Milliseconds by stage; the labels of the dimensions say which number is which."""
+def _timing_message(picture: Picture, timings_ms: dict[Stage, float]) -> Float64MultiArray:
+    """The stamp in seconds, then milliseconds by stage; labels say which number is which."""
+    values = {'stamp_s': picture.stamp_ns / 1e9}
+    values |= {f'{stage}_ms': milliseconds for stage, milliseconds in timings_ms.items()}
     return Float64MultiArray(
         layout=MultiArrayLayout(
-            dim=[MultiArrayDimension(label=f'{stage}_ms', size=1) for stage in timings_ms]
+            dim=[MultiArrayDimension(label=label, size=1) for label in values]
         ),
-        data=list(timings_ms.values()),
+        data=list(values.values()),
     )
