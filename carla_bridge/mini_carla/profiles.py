@@ -82,6 +82,8 @@ def _profile(
         frame_types={
             'sensor.other.collision': 0,
             'sensor.camera.depth': 1,
+            'sensor.other.gnss': lane_invasion - 2,
+            'sensor.other.imu': lane_invasion - 1,
             'sensor.other.lane_invasion': lane_invasion,
             'sensor.camera.rgb': first_camera,
             'sensor.camera.semantic_segmentation': first_camera + 1,
