@@ -74,7 +74,8 @@ TRAIN = [
     'torchmetrics>=1.4',
 ]
 CARLA = [
-    'carla==0.9.16',
+    # There are wheels of the client for PCs alone; what needs no client works without it.
+    "carla==0.9.16; platform_machine == 'x86_64' or platform_machine == 'AMD64'",
     'matplotlib>=3.7',
     'msgpack>=1.0',
     # Recordings of ros-bridge, ROS 1 and 2, without a ROS installation.
