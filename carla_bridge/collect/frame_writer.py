@@ -84,7 +84,7 @@ class FrameWriter:
             PinholeCamera(rgb.width, rgb.height, rgb.fov),
             np.array(seg.transform.get_matrix()),
             depth_m=metres_from_depth(pixels_of(depth)),
-            ego_from_world=shot.ego,
+            world_from_ego=shot.ego,
         )
         images = {
             'rgb': pixels_of(rgb)[..., :3],

@@ -10,7 +10,6 @@ from carla_bridge.command import COMMANDS, main
 from lane_seg import __version__
 from lane_seg.errors import LaneSegError
 
-
 _SERVE = 'carla_bridge.mini_carla.serve'
 
 
