@@ -28,8 +28,8 @@ from carla_bridge.collect.recording import Recording
 from carla_bridge.collect.recording_folder import locked
 from carla_bridge.collect.server_watch import ServerWatch
 from carla_bridge.collect.sweep import drives_of
-from carla_bridge.collect.traffic import ROLE
 from carla_bridge.connection import CarlaError, connect
+from carla_bridge.traffic import ROLE
 from carla_bridge.world_session import WorldSession
 from lane_seg.errors import LaneSegError
 

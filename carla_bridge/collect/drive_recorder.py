@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from carla_bridge.collect.camera_images import transform_of
+from carla_bridge.camera_images import transform_of
 from carla_bridge.collect.ego_modes import EgoMode, ego_mode
 from carla_bridge.collect.frame_writer import FrameWriter, Shot
-from carla_bridge.collect.traffic import Traffic, free_places
-from carla_bridge.collect.weathers import values_of, weather_parameters
 from carla_bridge.connection import CarlaError
 from carla_bridge.sensor_frames import FrameLostError, SensorFrames
+from carla_bridge.traffic import Traffic, free_places
+from carla_bridge.weathers import values_of, weather_parameters
 from carla_bridge.world_session import WorldSession
 from lane_seg.errors import LaneSegError
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from carla_bridge.collect.camera_images import (
+from carla_bridge.camera_images import (
     metres_from_depth,
     pixels_of,
     plain_transform,

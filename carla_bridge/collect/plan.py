@@ -19,19 +19,17 @@ import yaml
 
 from carla_bridge.collect.plan_parts import (
     EGO_MODES,
-    WEATHER_PRESETS,
-    WEATHER_VALUES,
     CameraPlan,
     EgoPlan,
     LabelPlan,
     SplitPlan,
     TrafficPlan,
-    Weather,
     expect,
-    usable_name,
 )
-from carla_bridge.collect.typed import build, nearest
+from carla_bridge.weathers import WEATHER_PRESETS, WEATHER_VALUES, Weather, usable_name
 from lane_seg.errors import LaneSegError
+from lane_seg.nearest import nearest
+from lane_seg.typed import build
 
 __all__ = [
     'EGO_MODES',

@@ -2,97 +2,23 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
-from carla_bridge.collect.typed import nearest
 from lane_seg.errors import LaneSegError
+from lane_seg.nearest import nearest
 
 __all__ = [
     'EGO_MODES',
-    'WEATHER_PRESETS',
-    'WEATHER_VALUES',
     'CameraPlan',
     'EgoPlan',
     'LabelPlan',
     'SplitPlan',
     'TrafficPlan',
-    'Weather',
     'expect',
-    'usable_name',
 ]
 
 EGO_MODES: Final = ('follower', 'traffic_manager', 'teleport')
-
-# fmt: off
-WEATHER_PRESETS: Final = (
-    'Default', 'ClearNoon', 'CloudyNoon', 'WetNoon', 'WetCloudyNoon', 'MidRainyNoon',
-    'HardRainNoon', 'SoftRainNoon', 'ClearSunset', 'CloudySunset', 'WetSunset', 'WetCloudySunset',
-    'MidRainSunset', 'HardRainSunset', 'SoftRainSunset', 'ClearNight', 'CloudyNight', 'WetNight',
-    'WetCloudyNight', 'SoftRainNight', 'MidRainyNight', 'HardRainNight', 'DustStorm',
-)
-"""Names of carla.WeatherParameters (0.9.16), known here so that a plan is checked without it."""
-
-WEATHER_VALUES: Final = (
-    'cloudiness', 'precipitation', 'precipitation_deposits', 'wind_intensity',
-    'sun_azimuth_angle', 'sun_altitude_angle', 'fog_density', 'fog_distance', 'fog_falloff',
-    'wetness', 'scattering_intensity', 'mie_scattering_scale', 'rayleigh_scattering_scale',
-    'dust_storm',
-)
-"""Attributes of carla.WeatherParameters."""
-# fmt: on
-
-# Towns and weathers become parts of file names.
-_NAME: Final = re.compile(r'[A-Za-z0-9][A-Za-z0-9_.-]*')
-
-
-@dataclass(frozen=True)
-class Weather:
-    """A weather.
-
-    Attributes:
-        name: part of file names; that of a preset stands for the preset.
-        base: the preset whose values are taken where `values` has none.
-        values: {attribute of carla.WeatherParameters: value}.
-    """
-
-    name: str
-    base: str = ''
-    values: Mapping[str, float] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        if not usable_name(self.name):
-            raise LaneSegError(
-                f'weathers: expected letters, digits and _ . - as a name, found {self.name!r}; '
-                'it becomes part of file names'
-            )
-        if not self.base:
-            fallback = self.name if self.name in WEATHER_PRESETS else 'ClearNoon'
-            object.__setattr__(self, 'base', fallback)
-        if self.base not in WEATHER_PRESETS:
-            raise LaneSegError(
-                f'weathers: expected a preset of carla.WeatherParameters as base of '
-                f'{self.name!r}, found {self.base!r}{nearest(self.base, WEATHER_PRESETS)}'
-            )
-        for key in self.values:
-            if key not in WEATHER_VALUES:
-                raise LaneSegError(
-                    f'weathers: unknown value {key!r} of {self.name!r}'
-                    f'{nearest(key, WEATHER_VALUES)}'
-                )
-        if self.name in WEATHER_PRESETS and (self.values or self.base != self.name):
-            raise LaneSegError(
-                f'weathers: expected a name of its own for a weather with values, found that of '
-                f'the preset {self.name}; call it My{self.name}, for example'
-            )
-
-    def plain(self) -> str | dict[str, object]:
-        """As it stands in a plan."""
-        if self.name in WEATHER_PRESETS:
-            return self.name
-        return {'name': self.name, 'base': self.base, **self.values}
 
 
 @dataclass(frozen=True)
@@ -185,8 +111,3 @@ def expect(key: str, value: float, least: float, most: float) -> None:
     """
     if not least <= value <= most:
         raise LaneSegError(f'{key}: expected {least:g} to {most:g}, found {value:g}')
-
-
-def usable_name(name: str) -> bool:
-    """Whether a name can be part of a file name: letters, digits and _ . - only."""
-    return _NAME.fullmatch(name) is not None

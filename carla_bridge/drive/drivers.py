@@ -5,8 +5,8 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Protocol
 
-from carla_bridge.collect.traffic import free_places, put_down
 from carla_bridge.connection import CarlaError
+from carla_bridge.traffic import free_places, put_down
 from carla_bridge.world_session import WorldSession
 
 if TYPE_CHECKING:

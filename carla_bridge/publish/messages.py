@@ -10,13 +10,13 @@ from array import array
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import cv2
 import numpy as np
 from builtin_interfaces.msg import Time
 from numpy.typing import NDArray
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
+from carla_bridge.camera_images import metres_from_depth, pixels_of, tags_of_image
 from carla_bridge.pinhole import PinholeCamera
 from carla_bridge.publish.poses import stamp_parts
 from lane_seg.carla_tags import palette_of
@@ -24,12 +24,9 @@ from lane_seg.carla_tags import palette_of
 if TYPE_CHECKING:
     import carla
 
-__all__ = ['MessageFromImage', 'camera_info', 'message_maker', 'metres_from_depth', 'time_msg']
+__all__ = ['MessageFromImage', 'camera_info', 'message_maker', 'time_msg']
 
 MessageFromImage = Callable[['carla.Image', Header], Image]
-
-_RED = 2
-_FARTHEST_M, _LARGEST_DEPTH = 1000.0, 2**24 - 1
 
 
 def message_maker(kind: str, version: str, *, raw_tags: bool) -> MessageFromImage:
@@ -49,7 +46,7 @@ def message_maker(kind: str, version: str, *, raw_tags: bool) -> MessageFromImag
     colours = _packed_bgra(palette_of(version))
 
     def palette_msg(image: carla.Image, header: Header) -> Image:
-        return _image_msg(np.take(colours, _tags(image)), 'bgra8', header)
+        return _image_msg(np.take(colours, tags_of_image(image)), 'bgra8', header)
 
     return palette_msg
 
@@ -75,39 +72,16 @@ def time_msg(seconds: float) -> Time:
     return Time(sec=sec, nanosec=nanosec)
 
 
-def metres_from_depth(pixels: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Decode the picture of a depth camera.
-
-    Args:
-        pixels: (H, W, 4) uint8 BGRA; red is the least significant byte of 24 bits.
-
-    Returns:
-        (H, W) float32 metres along the optical axis, 0 to 1000.
-    """
-    little_endian = cv2.cvtColor(pixels, cv2.COLOR_BGRA2RGBA).view('<u4')[..., 0]
-    metres = (little_endian & _LARGEST_DEPTH) * (_FARTHEST_M / _LARGEST_DEPTH)
-    return np.asarray(metres, np.float32)
-
-
 def _bgra_msg(image: carla.Image, header: Header) -> Image:
-    return _image_msg(_pixels(image), 'bgra8', header)
+    return _image_msg(pixels_of(image), 'bgra8', header)
 
 
 def _tags_msg(image: carla.Image, header: Header) -> Image:
-    return _image_msg(_tags(image), 'mono8', header)
+    return _image_msg(tags_of_image(image), 'mono8', header)
 
 
 def _depth_msg(image: carla.Image, header: Header) -> Image:
-    return _image_msg(metres_from_depth(_pixels(image)), '32FC1', header)
-
-
-def _pixels(image: carla.Image) -> NDArray[np.uint8]:
-    """View an image as (H, W, 4) uint8 BGRA; it lives no longer than the image."""
-    return np.frombuffer(image.raw_data, np.uint8).reshape(image.height, image.width, 4)
-
-
-def _tags(image: carla.Image) -> NDArray[np.uint8]:
-    return np.asarray(cv2.extractChannel(_pixels(image), _RED), np.uint8)
+    return _image_msg(metres_from_depth(pixels_of(image)), '32FC1', header)
 
 
 def _packed_bgra(palette: NDArray[np.uint8]) -> NDArray[np.uint32]:

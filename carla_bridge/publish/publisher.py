@@ -11,9 +11,6 @@ from typing import TYPE_CHECKING
 
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
-from carla_bridge.collect.plan_parts import Weather
-from carla_bridge.collect.traffic import Traffic
-from carla_bridge.collect.weathers import weather_parameters
 from carla_bridge.connection import CarlaError, connect
 from carla_bridge.drive.drivers import Rescuer, driver_of
 from carla_bridge.publish.cameras import Scene, found, spawned
@@ -22,6 +19,8 @@ from carla_bridge.publish.node import CarlaNode
 from carla_bridge.publish.report import Report
 from carla_bridge.publish.watchdog import Watchdog, clean_up_from_outside
 from carla_bridge.rig import Rig
+from carla_bridge.traffic import Traffic
+from carla_bridge.weathers import Weather, weather_parameters
 from carla_bridge.world_session import WorldSession
 from lane_seg_ros.camera_frames import Pace
 from lane_seg_ros.node_main import run_node

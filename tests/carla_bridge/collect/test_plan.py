@@ -66,7 +66,7 @@ def test_the_weathers_are_those_of_the_client() -> None:
     [
         ('town: [Town01]', "unknown key 'town'; did you mean 'towns'"),
         ('towns: [Town01]\nego: {speed: 3}', "ego: unknown key 'speed'; did you mean 'speed_kmh'"),
-        ('towns: [Town01]\nzzz: 3', "unknown key 'zzz'; known: towns, "),
+        ('towns: [Town01]\nzzz: 3', "unknown key 'zzz'; known keys: towns, "),
         ('frames: 3', r'expected the key\(s\) towns'),
         ('towns: Town01', r"towns: expected a list such as \[Town01\], found 'Town01'"),
         ('towns: []', 'towns: expected names that differ'),

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from carla_bridge.camera_images import metres_from_depth
 from carla_bridge.publish.cameras import topic_part
-from carla_bridge.publish.messages import metres_from_depth
 from carla_bridge.publish.report import Report
 
 

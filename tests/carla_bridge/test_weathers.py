@@ -6,8 +6,13 @@ import pytest
 
 carla = pytest.importorskip('carla', reason='needs the carla client')
 
-from carla_bridge.collect.plan_parts import WEATHER_PRESETS, WEATHER_VALUES, Weather  # noqa: E402
-from carla_bridge.collect.weathers import values_of, weather_parameters  # noqa: E402
+from carla_bridge.weathers import (  # noqa: E402
+    WEATHER_PRESETS,
+    WEATHER_VALUES,
+    Weather,
+    values_of,
+    weather_parameters,
+)
 
 pytestmark = pytest.mark.carla
 
