@@ -15,7 +15,7 @@ from carla_bridge.existing.arguments import run as convert_existing
 from lane_seg.errors import LaneSegError
 
 if TYPE_CHECKING:
-    from carla_bridge.collect.plan import CollectPlan
+    from carla_bridge.recording.plan import CollectPlan
 
 __all__ = ['DESCRIPTION', 'EPILOG', 'add_arguments', 'run']
 
@@ -97,7 +97,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Record, or say what would be recorded."""
-    from carla_bridge.collect.plan import EXAMPLE, plan_from_file
+    from carla_bridge.recording.plan import EXAMPLE, plan_from_file
 
     if args.example:
         sys.stdout.write(EXAMPLE)
@@ -128,7 +128,7 @@ def _collect(args: argparse.Namespace, plan: CollectPlan) -> int:
         counts_of,
         records_of,
     )
-    from carla_bridge.collect.sweep import drives_of
+    from carla_bridge.recording.sweep import drives_of
 
     folder = args.output
     drives = drives_of(plan)
@@ -177,7 +177,7 @@ def _dry_run(args: argparse.Namespace, plan: CollectPlan) -> int:
 
     from carla_bridge.collect.disk_space import in_words
     from carla_bridge.collect.supervisor import counts_of
-    from carla_bridge.collect.sweep import drives_of
+    from carla_bridge.recording.sweep import drives_of
 
     drives = drives_of(plan)
     counts = counts_of(args.output or Path(), drives) if args.output else {}

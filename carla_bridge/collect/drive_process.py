@@ -20,15 +20,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from carla_bridge.collect.blocks import SPLITS, RouteBlocks
 from carla_bridge.collect.drive_recorder import EGO_ROLE, DriveRecorder
 from carla_bridge.collect.frame_writer import FrameWriter
 from carla_bridge.collect.job import Failure, Job, Reporter
-from carla_bridge.collect.recording import Recording
-from carla_bridge.collect.recording_folder import locked
 from carla_bridge.collect.server_watch import ServerWatch
-from carla_bridge.collect.sweep import drives_of
 from carla_bridge.connection import CarlaError, connect
+from carla_bridge.recording.blocks import SPLITS, RouteBlocks
+from carla_bridge.recording.folder import locked
+from carla_bridge.recording.recording import Recording
+from carla_bridge.recording.sweep import drives_of
 from carla_bridge.traffic import ROLE
 from carla_bridge.world_session import WorldSession
 from lane_seg.errors import LaneSegError

@@ -23,10 +23,10 @@ from lane_seg.errors import LaneSegError
 if TYPE_CHECKING:
     import carla
 
-    from carla_bridge.collect.blocks import RouteBlocks
     from carla_bridge.collect.job import Job
-    from carla_bridge.collect.recording import Recording
-    from carla_bridge.collect.sweep import Drive
+    from carla_bridge.recording.blocks import RouteBlocks
+    from carla_bridge.recording.recording import Recording
+    from carla_bridge.recording.sweep import Drive
 
 __all__ = ['EGO_ROLE', 'DriveRecorder']
 

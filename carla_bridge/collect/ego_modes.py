@@ -6,8 +6,8 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from carla_bridge.collect.plan_parts import EgoPlan
 from carla_bridge.ego import Teleport, WaypointFollower
+from carla_bridge.recording.plan_parts import EgoPlan
 from carla_bridge.traffic import Standstill, free_places, put_down
 
 if TYPE_CHECKING:

@@ -19,9 +19,9 @@ from carla_bridge.pinhole import PinholeCamera
 if TYPE_CHECKING:
     import carla
 
-    from carla_bridge.collect.recording import Recording
-    from carla_bridge.collect.sweep import Drive
     from carla_bridge.labels import LaneLabeller
+    from carla_bridge.recording.recording import Recording
+    from carla_bridge.recording.sweep import Drive
 
 __all__ = ['FrameWriter', 'Shot']
 

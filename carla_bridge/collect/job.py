@@ -12,7 +12,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from carla_bridge.collect.plan import CollectPlan, plan_from_plain
+from carla_bridge.recording.plan import CollectPlan, plan_from_plain
 
 __all__ = ['Failure', 'Job', 'Reporter']
 

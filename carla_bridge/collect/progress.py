@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from carla_bridge.collect.disk_space import free_bytes, in_words
 
 if TYPE_CHECKING:
-    from carla_bridge.collect.sweep import Drive
+    from carla_bridge.recording.sweep import Drive
 
 __all__ = ['CollectProgress']
 

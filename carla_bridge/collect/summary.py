@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
-from carla_bridge.collect.blocks import SPLITS
+from carla_bridge.recording.blocks import SPLITS
 from lane_seg.bundle import ClassInfo
 from lane_seg.errors import LaneSegError
 from lane_seg.files import atomic_path

@@ -20,13 +20,13 @@ from typing import TYPE_CHECKING
 
 from carla_bridge.collect.child import Child
 from carla_bridge.collect.job import Failure, Job
-from carla_bridge.collect.recording_folder import MANIFEST
-from carla_bridge.collect.sweep import Drive, drives_of
+from carla_bridge.recording.folder import MANIFEST
+from carla_bridge.recording.sweep import Drive, drives_of
 from lane_seg.errors import LaneSegError
 
 if TYPE_CHECKING:
-    from carla_bridge.collect.plan import CollectPlan
     from carla_bridge.collect.progress import CollectProgress
+    from carla_bridge.recording.plan import CollectPlan
 
 __all__ = ['CollectError', 'Limits', 'Supervisor', 'counts_of', 'records_of']
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from carla_bridge.connection import CarlaError, connect
-from carla_bridge.drive.drivers import Driver, Follower, driver_of
 from carla_bridge.drive.keyboard import HELP, Keyboard
 from carla_bridge.drive.terminal import KeyTerminal
+from carla_bridge.drivers import Driver, Follower, driver_of
 from carla_bridge.publish.images import PassingImages
 from carla_bridge.publish.watchdog import Watchdog
 from carla_bridge.traffic import free_places

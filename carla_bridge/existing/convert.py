@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Final
 import cv2
 import numpy as np
 
-from carla_bridge.collect.plan_parts import SplitPlan
-from carla_bridge.collect.recording import Recording
 from carla_bridge.existing.bags import BagSource, bags_at
 from carla_bridge.existing.coding import KINDS, Coding, coding_of
 from carla_bridge.existing.folders import FolderSource
 from carla_bridge.existing.frame_splits import splits_of_frames
 from carla_bridge.existing.frames import FramePair
+from carla_bridge.recording.plan_parts import SplitPlan
+from carla_bridge.recording.recording import Recording
 from lane_seg.carla_tags import tags_of
 from lane_seg.errors import ImageError, LaneSegError
 

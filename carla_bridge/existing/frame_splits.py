@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from carla_bridge.collect.blocks import dealt
+from carla_bridge.recording.blocks import dealt
 
 __all__ = ['splits_of_frames']
 

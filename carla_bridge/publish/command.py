@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from carla_bridge.connection import CarlaError, add_server_arguments
-from carla_bridge.drive.drivers import DRIVERS, STUCK_S
+from carla_bridge.drivers import DRIVERS, STUCK_S
 from carla_bridge.rig import Rig, default_rig, rig_from_file
 from carla_bridge.weathers import WEATHER_PRESETS
 from lane_seg_ros.camera_player import parse_size

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from rclpy.executors import ExternalShutdownException, SingleThreadedExecutor
 
 from carla_bridge.connection import CarlaError, connect
-from carla_bridge.drive.drivers import Rescuer, driver_of
+from carla_bridge.drivers import Rescuer, driver_of
 from carla_bridge.publish.cameras import Scene, found, spawned
 from carla_bridge.publish.images import PassingImages, WatchedCameras
 from carla_bridge.publish.node import CarlaNode

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 import cv2
 import yaml
 
-from carla_bridge.collect.plan import plan_from_plain
-from carla_bridge.collect.sweep import drives_of
+from carla_bridge.recording.plan import plan_from_plain
+from carla_bridge.recording.sweep import drives_of
 from tests.carla_bridge.servers import ROOT, environment
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 import pytest
 
-from carla_bridge.collect.plan import plan_from_file
-from carla_bridge.collect.sweep import drives_of
 from carla_bridge.command import main
+from carla_bridge.recording.plan import plan_from_file
+from carla_bridge.recording.sweep import drives_of
 from tests.carla_bridge.collect.collecting import write_plan
 
 

@@ -1,7 +1,7 @@
 """What to collect: the plan's YAML file, with every key and its default.
 
     plan = plan_from_file('plan.yaml')
-    for drive in drives_of(plan):        # carla_bridge.collect.sweep
+    for drive in drives_of(plan):        # carla_bridge.recording.sweep
         ...
 
 `plan.plain()` is what a recording keeps as its own plan.yaml; it reads as the same plan.
@@ -17,7 +17,7 @@ from typing import Final
 
 import yaml
 
-from carla_bridge.collect.plan_parts import (
+from carla_bridge.recording.plan_parts import (
     EGO_MODES,
     CameraPlan,
     EgoPlan,

@@ -22,7 +22,7 @@ pytestmark = [
 FRAME = """
 import json, sys
 from carla_bridge.connection import CarlaError, connect
-from carla_bridge.drive.drivers import STUCK_S, Nobody, Rescuer, driver_of
+from carla_bridge.drivers import STUCK_S, Nobody, Rescuer, driver_of
 from carla_bridge.world_session import WorldSession
 
 with WorldSession(connect('127.0.0.1', int(sys.argv[1])), delta_s=0.05) as session:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from carla_bridge.collect.plan import CollectPlan, Weather
+from carla_bridge.recording.plan import CollectPlan, Weather
 
 __all__ = ['Drive', 'drives_of', 'route_seed']
 

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carla_bridge.collect.plan import (
+from carla_bridge.recording.plan import (
     EXAMPLE,
     WEATHER_PRESETS,
     WEATHER_VALUES,

@@ -7,8 +7,8 @@ import dataclasses
 from hypothesis import given
 from hypothesis import strategies as st
 
-from carla_bridge.collect.plan import CollectPlan, Weather
-from carla_bridge.collect.sweep import drives_of, route_seed
+from carla_bridge.recording.plan import CollectPlan, Weather
+from carla_bridge.recording.sweep import drives_of, route_seed
 
 PLAN = CollectPlan(
     towns=('Town01', 'Town02'), weathers=(Weather('ClearNoon'), Weather('WetNoon')), routes=3

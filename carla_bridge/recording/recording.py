@@ -28,9 +28,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carla_bridge.collect.blocks import SPLITS
-from carla_bridge.collect.manifest import Manifest, Record
-from carla_bridge.collect.recording_folder import (
+from carla_bridge.recording.blocks import SPLITS
+from carla_bridge.recording.folder import (
     CLASSES,
     MANIFEST,
     PLAN,
@@ -42,7 +41,8 @@ from carla_bridge.collect.recording_folder import (
     locked,
     write_plan,
 )
-from carla_bridge.collect.sweep import Drive
+from carla_bridge.recording.manifest import Manifest, Record
+from carla_bridge.recording.sweep import Drive
 from lane_seg.errors import LaneSegError
 from lane_seg.files import atomic_path, write_text
 

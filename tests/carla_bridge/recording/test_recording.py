@@ -25,9 +25,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.random import default_rng  # now: its import swallows a Ctrl-C
 
-from carla_bridge.collect.plan import CollectPlan, LabelPlan, Weather
-from carla_bridge.collect.recording import DiskFullError, Recording
-from carla_bridge.collect.sweep import drives_of
+from carla_bridge.recording.plan import CollectPlan, LabelPlan, Weather
+from carla_bridge.recording.recording import DiskFullError, Recording
+from carla_bridge.recording.sweep import drives_of
 from lane_seg.errors import LaneSegError
 
 if TYPE_CHECKING:

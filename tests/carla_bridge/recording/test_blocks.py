@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from carla_bridge.collect.blocks import SPLITS, RouteBlocks
+from carla_bridge.recording.blocks import SPLITS, RouteBlocks
 from lane_seg.errors import LaneSegError
 
 FRACTIONS = {'train': 0.7, 'val': 0.15, 'test': 0.15}
