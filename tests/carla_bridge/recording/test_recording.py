@@ -169,7 +169,7 @@ def test_a_last_line_whose_files_never_reached_the_disk_goes(
 
 WRITER = """
 import sys
-from tests.carla_bridge.collect.test_recording import *
+from tests.carla_bridge.recording.test_recording import *
 with Recording.open(sys.argv[1], PLAN, '0.9.16') as recording:
     print('open', flush=True)
     for index in range(len(recording.written(DRIVE)), int(sys.argv[2])):

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import yaml
-from tests.carla_bridge.collect.test_recording import DRIVE, PLAN, ROOT, SPLIT_OF, TAG_OF, add
 
 from carla_bridge.recording.recording import Recording
 from lane_seg_train.config import DataConfig
 from lane_seg_train.datasets import LaneData
+from tests.carla_bridge.recording.test_recording import DRIVE, PLAN, ROOT, SPLIT_OF, TAG_OF, add
 
 CLASSES = ('background', 'road', 'lane_marking')
 
