@@ -29,7 +29,7 @@ help:  ## list these targets
 
 setup: $(STAMPS)/test $(STAMPS)/carla  ## install everything (runtime, ROS, training, CARLA, tools) in .venv
 
-demo: $(STAMPS)/runtime  ## camera in, overlay out, on the built-in road or on INPUT=video-or-folder
+demo: $(STAMPS)/carla  ## drive through our stand-in for CARLA, or INPUT=scene, a video or a folder
 	$(BIN)/lane-seg demo --output demo $(if $(INPUT),--input "$$INPUT")
 
 test: $(STAMPS)/test  ## run all tests; ARGS goes to pytest

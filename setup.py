@@ -50,9 +50,11 @@ RUNTIME = [
 # ROS 2 Jazzy as plain wheels, for machines without a ROS installation.
 ROS = [
     'ros-diagnostic-msgs>=5.3,<6',
+    'ros-geometry-msgs>=5.3,<6',
     'ros-lifecycle-msgs>=2.0,<3',
     'ros-rcl-interfaces>=2.0,<3',
     'ros-rclpy[fastrtps]>=7.1,<8',
+    'ros-rosgraph-msgs>=2.0,<3',
     'ros-sensor-msgs>=5.3,<6',
     'ros-std-msgs>=5.3,<6',
 ]
@@ -70,6 +72,14 @@ TRAIN = [
     'tensorboard>=2.16',
     'torch>=2.6',
     'torchmetrics>=1.4',
+]
+CARLA = [
+    # There are wheels of the client for PCs alone; what needs no client works without it.
+    "carla==0.9.16; platform_machine == 'x86_64' or platform_machine == 'AMD64'",
+    'matplotlib>=3.7',
+    'msgpack>=1.0',
+    # Recordings of ros-bridge, ROS 1 and 2, without a ROS installation.
+    'rosbags>=0.10',
 ]
 TEST = ['catkin_pkg>=1.0', 'hypothesis>=6.100', 'packaging>=23', 'pytest>=8']
 # Builds plans on a PC without a GPU too; to run them, pycuda is needed besides. The second package
@@ -97,7 +107,7 @@ EXTRAS = {
     'train': TRAIN,
     # DeepLabV3+ and SegFormer for comparison; nothing else of ours needs it.
     'transformers': ['transformers>=4.46'],
-    'carla': ['carla==0.9.16', 'msgpack>=1.0'],
+    'carla': CARLA,
     'tensorrt': ['pycuda>=2024.1', 'tensorrt>=10.3,<12'],
     'tensorrt-rtx': TENSORRT_RTX,
     # colcon runs pytest, and not unittest, because an extra named `test` asks for it.

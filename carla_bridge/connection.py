@@ -11,13 +11,12 @@ import argparse
 import socket
 from typing import TYPE_CHECKING
 
-from carla_bridge.mini_carla.profiles import check_versions
 from lane_seg.errors import LaneSegError
 
 if TYPE_CHECKING:
     import carla
 
-__all__ = ['CarlaError', 'add_server_arguments', 'connect']
+__all__ = ['CarlaError', 'add_server_arguments', 'check_versions', 'connect']
 
 _PROBE_S = 3.0
 _DEFAULT_PORT = 2000
@@ -58,7 +57,7 @@ def connect(host: str, port: int, *, timeout_s: float = 30.0) -> carla.Client:
 
     Raises:
         CarlaError: nothing listens there, or it does not answer as CARLA does.
-        LaneSegError: client and server are of different versions.
+        CarlaError: client and server are of different versions.
     """
     import carla
 
@@ -80,3 +79,21 @@ def connect(host: str, port: int, *, timeout_s: float = 30.0) -> carla.Client:
         ) from error
     check_versions(client.get_client_version(), server_version)
     return client
+
+
+def check_versions(client_version: str, server_version: str) -> None:
+    """Refuse a client and a server that would misread each other.
+
+    Args:
+        client_version: `client.get_client_version()`.
+        server_version: `client.get_server_version()`; safe to ask before `get_world()`.
+
+    Raises:
+        CarlaError: they differ.
+    """
+    if client_version != server_version:
+        raise CarlaError(
+            f'expected a CARLA server of version {client_version}, which is that of the carla '
+            f'package, found {server_version}: the client would crash while reading its streams; '
+            f"run `python3 -m pip install 'carla=={server_version}'` or start the other server"
+        )

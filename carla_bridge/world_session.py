@@ -66,7 +66,7 @@ class WorldSession:
         # The first state has come when this returns: until then there are no actors, and a client
         # that is dropped while its stream is being connected crashes.
         if self._delta_s is None:
-            self.world.wait_for_tick(_TICK_TIMEOUT_S)
+            self.tick()
             return self
         self._before = self.world.get_settings()
         settings = self.world.get_settings()
@@ -74,7 +74,11 @@ class WorldSession:
         settings.fixed_delta_seconds = self._delta_s
         settings.no_rendering_mode = self._no_rendering
         self.world.apply_settings(settings)
-        self.world.tick(_TICK_TIMEOUT_S)
+        try:
+            self.tick()
+        except CarlaError:
+            self._restore_settings()
+            raise
         return self
 
     def __exit__(
@@ -99,9 +103,7 @@ class WorldSession:
         with _logged('end the Traffic Manager'):
             if self._traffic_manager is not None:
                 self._traffic_manager.set_synchronous_mode(False)
-        with _logged('restore the settings'):
-            if self._before is not None:
-                self.world.apply_settings(self._before)
+        self._restore_settings()
 
     def tick(self) -> int:
         """Do a tick, or wait for somebody else's; returns its frame.
@@ -188,6 +190,11 @@ class WorldSession:
         if self._traffic_manager is None:
             raise CarlaError('expected traffic_manager() before a vehicle is handed to it')
         return int(self._traffic_manager.get_port())
+
+    def _restore_settings(self) -> None:
+        with _logged('restore the settings'):
+            if self._before is not None:
+                self.world.apply_settings(self._before)
 
     def _tick_if_ours(self) -> None:
         with _logged('tick'):

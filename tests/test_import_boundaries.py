@@ -26,11 +26,14 @@ ROS = (
     'ament_index_python',
     'cv_bridge',
     'diagnostic_msgs',
+    'geometry_msgs',
     'lifecycle_msgs',
     'rcl_interfaces',
     'rclpy',
+    'rosgraph_msgs',
     'sensor_msgs',
     'std_msgs',
+    'tf2_msgs',
     'vision_msgs',
 )
 TORCH = ('lightning', 'pytorch_lightning', 'torch', 'torchmetrics', 'transformers')

@@ -209,7 +209,7 @@ def test_an_input_with_spaces_reaches_the_demo_whole(tmp_path: Path) -> None:
     command.chmod(0o755)
     said = subprocess.run(
         # --assume-old: this test is about the demo's command, not about installing.
-        ['make', '-s', '-C', str(tmp_path), '-o', '.venv/.stamps/runtime', 'demo']
+        ['make', '-s', '-C', str(tmp_path), '-o', '.venv/.stamps/carla', 'demo']
         + ['INPUT=my drive\'s "video".mp4'],
         capture_output=True,
         text=True,

@@ -87,7 +87,15 @@ class Vehicle(Actor):
 
 @dataclass(eq=False)
 class Sensor(Actor):
-    """An actor with a stream, whose number is the actor's own."""
+    """An actor with a stream, whose number is the actor's own.
+
+    Attributes:
+        period_s: simulated seconds between two measurements; 0 for one each tick.
+        due_s: simulated time from which on the next one is due; None for the first one.
+    """
+
+    period_s: float = 0.0
+    due_s: float | None = None
 
 
 @dataclass(eq=False)
@@ -98,15 +106,11 @@ class Camera(Sensor):
         width: of the image, pixels.
         height: of the image, pixels.
         fov_deg: horizontal field of view, degrees.
-        period_s: simulated seconds between two images; 0 for one each tick.
-        due_s: simulated time from which on the next image is due; None for the first one.
     """
 
     width: int = 800
     height: int = 600
     fov_deg: float = 90.0
-    period_s: float = 0.0
-    due_s: float | None = None
 
     @property
     def kind(self) -> str:

@@ -1,8 +1,9 @@
-"""What can be spawned: cameras, the two event sensors and some cars, under CARLA's own names.
+"""What can be spawned: cameras, four small sensors and some vehicles, under CARLA's own names.
 
 Names and attributes are CARLA's, so that scripts written for it find what they look for. Of a
-camera, size, field of view and `sensor_tick` have an effect; lens, exposure and post-processing
-are accepted and do nothing. The sizes of the cars are about those of the real models.
+camera, size, field of view and `sensor_tick` have an effect; lens, exposure, post-processing and
+the noise of GNSS and IMU are accepted and do nothing. The sizes of the cars are about those of the
+real models.
 """
 
 from __future__ import annotations
@@ -39,17 +40,19 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Blueprint:
-    """Something that can be spawned.
+    """An entry of the library.
 
     Attributes:
         name: CARLA's id of it.
         attributes: what can be set.
         vehicle: how it drives; None if it is no vehicle.
+        missing: what mini_carla lacks to spawn it; '' for what can be spawned.
     """
 
     name: str
     attributes: tuple[Attribute, ...]
     vehicle: VehicleModel | None = None
+    missing: str = ''
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,8 @@ _PAINTS = ('180,20,20', '20,40,150', '225,225,225', '25,25,28', '120,124,128')
 
 VEHICLES = (
     _Car('vehicle.audi.tt', 'car', VehicleModel((2.09, 0.99, 0.69), 1450.0, 160e3), _PAINTS),
+    _Car('vehicle.dodge.charger_2020', 'car', VehicleModel((2.5, 0.94, 0.77), 1900.0), _PAINTS),
+    _Car('vehicle.lincoln.mkz_2017', 'car', VehicleModel((2.45, 1.06, 0.75)), _PAINTS),
     _Car('vehicle.lincoln.mkz_2020', 'car', VehicleModel((2.45, 0.93, 0.74)), _PAINTS),
     _Car('vehicle.mini.cooper_s', 'car', VehicleModel((1.9, 0.86, 0.74), 1300.0), _PAINTS),
     _Car('vehicle.nissan.patrol', 'car', VehicleModel((2.3, 0.97, 0.93), 2600.0), _PAINTS),
@@ -106,6 +111,50 @@ _CAMERA = (
     ),
     *_SENSOR,
 )
+_GNSS = (
+    *_numbers(
+        'sensor_tick 0.0 noise_alt_bias 0.0 noise_alt_stddev 0.0 noise_lat_bias 0.0 '
+        'noise_lat_stddev 0.0 noise_lon_bias 0.0 noise_lon_stddev 0.0'
+    ),
+    Attribute('noise_seed', _INT, '0'),
+    *_SENSOR,
+)
+_IMU = (
+    *_numbers(
+        'sensor_tick 0.0 noise_accel_stddev_x 0.0 noise_accel_stddev_y 0.0 '
+        'noise_accel_stddev_z 0.0 noise_gyro_bias_x 0.0 noise_gyro_bias_y 0.0 '
+        'noise_gyro_bias_z 0.0 noise_gyro_stddev_x 0.0 noise_gyro_stddev_y 0.0 '
+        'noise_gyro_stddev_z 0.0'
+    ),
+    Attribute('noise_seed', _INT, '0'),
+    *_SENSOR,
+)
+_LIDAR = (
+    Attribute('channels', _INT, '32'),
+    Attribute('points_per_second', _INT, '56000'),
+    *_numbers(
+        'sensor_tick 0.0 range 10.0 rotation_frequency 10.0 upper_fov 10.0 lower_fov -30.0 '
+        'horizontal_fov 360.0'
+    ),
+    Attribute('dropoff_general_rate', _FLOAT, '0.45', ('0.45',)),
+    Attribute('dropoff_intensity_limit', _FLOAT, '0.8', ('0.8',)),
+    Attribute('dropoff_zero_intensity', _FLOAT, '0.4', ('0.4',)),
+    Attribute('noise_stddev', _FLOAT, '0.0'),
+    *_SENSOR,
+)
+_RADAR = (
+    Attribute('points_per_second', _INT, '1500'),
+    *_numbers('sensor_tick 0.0 range 100.0 horizontal_fov 30.0 vertical_fov 30.0'),
+    *_SENSOR,
+)
+_WALKER = (
+    Attribute('is_invincible', _BOOL, 'true'),
+    Attribute('speed', _FLOAT, '0.0', ('0.0', '1.4', '3.0')),
+    Attribute('role_name', _STRING, 'pedestrian'),
+    Attribute('gender', _STRING, 'female', fixed=True),
+    Attribute('age', _STRING, 'adult', fixed=True),
+    Attribute('generation', _INT, '2', fixed=True),
+)
 _PHOTO = (
     Attribute('enable_postprocess_effects', _BOOL, 'true'),
     Attribute('exposure_mode', _STRING, 'histogram', ('manual', 'histogram')),
@@ -121,10 +170,23 @@ _PHOTO = (
         'chromatic_aberration_intensity 0.0 chromatic_aberration_offset 0.0'
     ),
 )
+# CARLA's own examples look all of these up before they need one of them, and many scripts spawn
+# pedestrians as a part of their traffic and go on where that fails.
+_ABSENT = {
+    'sensor.camera.cosmos_visualization': ('visualisation for Cosmos', _CAMERA),
+    'sensor.camera.dvs': ('event camera', _CAMERA),
+    'sensor.camera.normals': ('camera of surface normals', _CAMERA),
+    'sensor.camera.optical_flow': ('camera of optical flow', _CAMERA),
+    'sensor.lidar.ray_cast': ('lidar', _LIDAR),
+    'sensor.lidar.ray_cast_semantic': ('lidar', _LIDAR),
+    'sensor.other.radar': ('radar', _RADAR),
+    'walker.pedestrian.0001': ('pedestrians', _WALKER),
+    'controller.ai.walker': ('pedestrians', _SENSOR[:1]),
+}
 
 
 def blueprints() -> dict[str, Blueprint]:
-    """Return {name: blueprint} of everything that can be spawned."""
+    """Return {name: blueprint} of the library."""
     return {blueprint.name: blueprint for blueprint in _all()}
 
 
@@ -133,6 +195,10 @@ def _all() -> Iterator[Blueprint]:
         yield Blueprint(name, _CAMERA + (_PHOTO if kind == 'rgb' else ()))
     yield Blueprint('sensor.other.collision', _SENSOR)
     yield Blueprint('sensor.other.lane_invasion', _SENSOR)
+    yield Blueprint('sensor.other.gnss', _GNSS)
+    yield Blueprint('sensor.other.imu', _IMU)
+    for name, (missing, attributes) in _ABSENT.items():
+        yield Blueprint(name, attributes, missing=missing)
     for car in VEHICLES:
         attributes = (
             Attribute('role_name', _STRING, 'autopilot', _ROLES),

@@ -16,8 +16,8 @@ from carla_bridge.mini_carla.rpc import Call, CallError, value_call, void_call
 from carla_bridge.mini_carla.streams import StreamServer
 from carla_bridge.mini_carla.towns import available_towns, load_town
 from carla_bridge.mini_carla.wire import (
-    OBSERVER_STREAM,
     EpisodeSettings,
+    observer_stream,
     token,
     transform_to_wire,
 )
@@ -85,12 +85,13 @@ class WorldCalls:
     @value_call
     def get_episode_info(self) -> list[object]:
         """Number of the episode and the token of its state."""
-        return [self._world.episode_id, [token(OBSERVER_STREAM, self._streams.port)]]
+        stream = observer_stream(self._world.episode_id)
+        return [self._world.episode_id, [token(stream, self._streams.port)]]
 
     @value_call
     def get_sensor_token(self, stream_id: int) -> list[object]:
         """Token of a stream, which the client is about to connect to."""
-        if stream_id != OBSERVER_STREAM:
+        if stream_id not in self._world.observer_streams:
             self._world.actors.get(stream_id)
         self._streams.announce(stream_id)
         return [token(stream_id, self._streams.port)]

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from carla_bridge.mini_carla.actors import Actors, Camera
+from carla_bridge.mini_carla.actors import Actors, Camera, Sensor
 from carla_bridge.mini_carla.geometry import Box, Transform
 from carla_bridge.mini_carla.render.camera import CameraSpec
 from carla_bridge.mini_carla.wire import camera_body_header
@@ -21,25 +21,26 @@ __all__ = ['bgra_of', 'due', 'shoot']
 
 FAR_M = 1000.0
 _TOLERANCE_S = 1e-6
+_Sensor = TypeVar('_Sensor', bound=Sensor)
 
 
-def due(cameras: Iterable[Camera], elapsed_s: float) -> list[Camera]:
-    """Return the cameras whose next image is due, and note when the one after that is.
+def due(sensors: Iterable[_Sensor], elapsed_s: float) -> list[_Sensor]:
+    """Return the sensors whose next measurement is due, and note when the one after that is.
 
     Args:
-        cameras: to look at.
+        sensors: to look at.
         elapsed_s: simulated seconds.
     """
     found = []
-    for camera in cameras:
-        if camera.due_s is not None and elapsed_s + _TOLERANCE_S < camera.due_s:
+    for sensor in sensors:
+        if sensor.due_s is not None and elapsed_s + _TOLERANCE_S < sensor.due_s:
             continue
         # From the time that was asked for, so that the periods do not add up their rounding;
-        # after a pause there is one image, and not all those missed.
-        following_s = elapsed_s if camera.due_s is None else camera.due_s
-        following_s += camera.period_s
-        camera.due_s = following_s if following_s > elapsed_s else elapsed_s + camera.period_s
-        found.append(camera)
+        # after a pause there is one measurement, and not all those missed.
+        following_s = elapsed_s if sensor.due_s is None else sensor.due_s
+        following_s += sensor.period_s
+        sensor.due_s = following_s if following_s > elapsed_s else elapsed_s + sensor.period_s
+        found.append(sensor)
     return found
 
 

@@ -4,7 +4,7 @@ A stream frame names its type by an index into the registry that was compiled in
 a client that meets the frames of another version reads them as another sensor's: carla 0.9.16
 against 0.9.15 ends in a segmentation fault inside `get_world()`. Neither side says its version in
 a way that the other could refuse: the client asks for the server's and prints a warning at most.
-Programs of ours therefore call `check_versions` before `get_world()`.
+Programs of ours therefore compare versions before `get_world()` (`carla_bridge.connection`).
 
 Read from the debug information in the PyPI wheels of these four versions; docs/mini_carla.md says
 how to read it again for another one.
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 
 from lane_seg.errors import LaneSegError
 
-__all__ = ['DEFAULT_VERSION', 'PROFILES', 'Profile', 'check_versions', 'profile_of']
+__all__ = ['DEFAULT_VERSION', 'PROFILES', 'Profile', 'profile_of']
 
 # Indices of `carla::rpc::Command` since 0.9.14.
 _COMMANDS = (
@@ -82,6 +82,8 @@ def _profile(
         frame_types={
             'sensor.other.collision': 0,
             'sensor.camera.depth': 1,
+            'sensor.other.gnss': lane_invasion - 2,
+            'sensor.other.imu': lane_invasion - 1,
             'sensor.other.lane_invasion': lane_invasion,
             'sensor.camera.rgb': first_camera,
             'sensor.camera.semantic_segmentation': first_camera + 1,
@@ -118,21 +120,3 @@ def profile_of(version: str) -> Profile:
             f'{version!r}; choose the one of your carla package (`pip show carla`)'
         )
     return PROFILES[version]
-
-
-def check_versions(client_version: str, server_version: str) -> None:
-    """Refuse a client and a server that would misread each other.
-
-    Args:
-        client_version: `client.get_client_version()`.
-        server_version: `client.get_server_version()`; safe to ask before `get_world()`.
-
-    Raises:
-        LaneSegError: they differ.
-    """
-    if client_version != server_version:
-        raise LaneSegError(
-            f'expected a CARLA server of version {client_version}, which is that of the carla '
-            f'package, found {server_version}: the client would crash while reading its streams; '
-            f"run `python3 -m pip install 'carla=={server_version}'` or start the other server"
-        )

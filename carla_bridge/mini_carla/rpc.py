@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
-import msgpack  # type: ignore[import-not-found, import-untyped]
+import msgpack
 
 __all__ = ['Call', 'CallError', 'RpcServer', 'calls_of', 'raw_call', 'value_call', 'void_call']
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import logging
 import signal
+import socket
 import sys
+import types
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 __all__ = ['DESCRIPTION', 'EPILOG', 'add_arguments', 'run']
@@ -28,6 +32,7 @@ above --port. SIGTERM and Ctrl-C end the server with exit code 0.
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _VERSION_OF_CLIENTS = '0.9.16'
+_Handler = Callable[[int, types.FrameType | None], object] | int | None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -58,19 +63,41 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until a signal comes."""
-    # Blocked in all threads and waited for: a handler may run just before the main thread goes to
-    # sleep, which then sleeps on until the next signal.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    with _stop_signals() as stopped:
+        return _serve(args, stopped)
+
+
+@contextlib.contextmanager
+def _stop_signals() -> Iterator[socket.socket]:
+    """Yield a socket that can be read from as soon as a signal to stop has come.
+
+    Blocked signals and `sigwait` would not do: a thread that a library started before they were
+    blocked gets the signal and the main thread sleeps on. Python's own C handler writes to the
+    socket, in whatever thread it runs.
+    """
+    read, write = socket.socketpair()
+    write.setblocking(False)
+    previous: dict[signal.Signals, _Handler] = {
+        number: signal.signal(number, _ignore) for number in _SIGNALS
+    }
+    previous_fd = signal.set_wakeup_fd(write.fileno())
     try:
-        code = _serve(args)
-        for number in _SIGNALS:  # a second Ctrl-C must not spoil the exit code
-            signal.signal(number, signal.SIG_IGN)
+        yield read
+        # A second Ctrl-C must not spoil the exit code.
+        previous = dict.fromkeys(_SIGNALS, signal.SIG_IGN)
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-    return code
+        signal.set_wakeup_fd(previous_fd)
+        for number, handler in previous.items():
+            signal.signal(number, handler)
+        read.close()
+        write.close()
 
 
-def _serve(args: argparse.Namespace) -> int:
+def _ignore(number: int, frame: types.FrameType | None) -> None:
+    """Let a signal wake the main thread, and do no more."""
+
+
+def _serve(args: argparse.Namespace, stopped: socket.socket) -> int:
     from carla_bridge.mini_carla.server import MiniCarla
     from carla_bridge.mini_carla.tick_log import TickLog
     from carla_bridge.mini_carla.towns import available_towns
@@ -95,7 +122,7 @@ def _serve(args: argparse.Namespace) -> int:
             f'{server.stream_port}, {town}, protocol {args.carla_version}\n'
         )
         sys.stdout.flush()
-        signal.sigwait(_SIGNALS)
+        stopped.recv(1)
     logging.info(
         'stopped after %d ticks and %d images, slowest tick %.3f s',
         *(ticks.ticks, ticks.images, ticks.slowest_s),

@@ -13,6 +13,7 @@ from types import TracebackType
 
 import cv2
 
+from carla_bridge.mini_carla.absent import ABSENT
 from carla_bridge.mini_carla.actor_calls import ActorCalls
 from carla_bridge.mini_carla.batch import Batch
 from carla_bridge.mini_carla.calls import NO_EFFECT, WorldCalls
@@ -86,7 +87,7 @@ class MiniCarla:
         batch = Batch(self._world, actor_calls, self._tick)
         self._rpc = RpcServer(
             rpc_listener,
-            NO_EFFECT | calls_of(self._calls) | calls_of(actor_calls) | calls_of(batch),
+            ABSENT | NO_EFFECT | calls_of(self._calls) | calls_of(actor_calls) | calls_of(batch),
             around=self._around,
             on_last_client_left=self._forget_clients,
         )

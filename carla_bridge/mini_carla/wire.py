@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
-    'OBSERVER_STREAM',
     'EpisodeSettings',
     'VehicleControl',
     'actor_record',
@@ -31,13 +30,15 @@ __all__ = [
     'camera_body_header',
     'episode_header',
     'frame_header',
+    'observer_stream',
     'transform_from_matrix',
     'transform_from_wire',
     'transform_to_wire',
     'token',
 ]
 
-OBSERVER_STREAM = 0
+# Streams of sensors have the number of their actor.
+_FIRST_OBSERVER_STREAM = 1 << 30
 
 _TCP = 1
 # The client puts in the address that it calls us by.
@@ -126,6 +127,16 @@ def transform_from_matrix(matrix: NDArray[np.float64]) -> Transform:
 def bounding_box(extent: Sequence[float], actor_id: int) -> list[object]:
     """Return the box of an actor that stands on its own origin, half sizes in metres."""
     return [[0.0, 0.0, extent[2]], list(extent), [0.0, 0.0, 0.0], actor_id]
+
+
+def observer_stream(episode_id: int) -> int:
+    """Return the number of the stream that tells the state of an episode.
+
+    Each has its own. The client keeps its streams by number and does not replace one that is
+    still there; when an episode ends while one of its threads is busy with the old one, a new
+    stream of the same number is freed while it is being connected: segmentation fault.
+    """
+    return _FIRST_OBSERVER_STREAM + episode_id
 
 
 def token(stream_id: int, port: int) -> bytes:

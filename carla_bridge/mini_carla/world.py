@@ -6,25 +6,27 @@ import re
 import time
 from dataclasses import dataclass
 
-import msgpack  # type: ignore[import-not-found, import-untyped]
+import msgpack
 
 from carla_bridge.mini_carla.actors import Actor, Actors, Camera, Sensor, Vehicle
 from carla_bridge.mini_carla.blueprints import CAMERA_KINDS, blueprints
 from carla_bridge.mini_carla.cameras import due, shoot
 from carla_bridge.mini_carla.geometry import Box, Town, Transform
+from carla_bridge.mini_carla.inertial import geolocation, imu_reading, reference_point
 from carla_bridge.mini_carla.profiles import Profile
 from carla_bridge.mini_carla.render.renderer import Renderer
 from carla_bridge.mini_carla.render.weather import Weather
 from carla_bridge.mini_carla.rpc import CallError
 from carla_bridge.mini_carla.streams import StreamServer
 from carla_bridge.mini_carla.traffic import Collision, Traffic
+from carla_bridge.mini_carla.vehicle import STILL
 from carla_bridge.mini_carla.wire import (
-    OBSERVER_STREAM,
     EpisodeSettings,
     actor_record,
     bounding_box,
     episode_header,
     frame_header,
+    observer_stream,
 )
 
 __all__ = ['SPAWN_COLLISION', 'TickTimes', 'World']
@@ -35,6 +37,7 @@ SPAWN_COLLISION = 'Spawn failed because of collision at spawn position'
 _SPECTATOR = Transform(0.0, 0.0, 20.0, -45.0, 0.0, 0.0)
 _FIRST_ID = 10
 _IMAGE_SIZE_LIMIT = 8192
+_INERTIAL = ('sensor.other.gnss', 'sensor.other.imu')
 
 
 @dataclass(frozen=True)
@@ -68,6 +71,8 @@ class World:
         elapsed_s: simulated seconds since the episode began.
         speed_limit_kmh: the one that the town's OpenDRIVE text states first.
         episode_id: changes with every loaded town.
+        observer_streams: that tell the state of the world. Who still listens to that of an earlier
+            episode learns from it that there is a new one.
     """
 
     def __init__(self, profile: Profile, streams: StreamServer, town: Town, seed: int) -> None:
@@ -83,6 +88,7 @@ class World:
         self.settings = EpisodeSettings()
         self.frame = 1
         self.episode_id = 0
+        self.observer_streams: list[int] = []
         self.actors = Actors(_FIRST_ID)
         self._streams = streams
         self._seed = seed
@@ -102,6 +108,7 @@ class World:
         """Prepare what depends on the town alone."""
         self.town = town
         self.speed_limit_kmh = _speed_limit_kmh(town.opendrive)
+        self._reference = reference_point(town.opendrive)
         self._traffic = Traffic(town)
         self._renderer = Renderer(town, self._seed, self.profile.version)
 
@@ -109,6 +116,8 @@ class World:
         self.weather = Weather()
         self.elapsed_s = 0.0
         self.episode_id += 1
+        heard = [one for one in self.observer_streams if self._streams.has_subscribers(one)]
+        self.observer_streams = [*heard, observer_stream(self.episode_id)]
         self._first_frame = self.frame
         self._map_changed = True
         self.spectator = Actor(self.actors.new_id(), [0, 'spectator', []], _SPECTATOR)
@@ -138,6 +147,8 @@ class World:
         name = str(description[1])
         if name not in self._blueprints:
             raise CallError(f'expected a blueprint out of get_blueprint_library(), found {name!r}')
+        if self._blueprints[name].missing:
+            raise CallError(f'{name}: mini_carla has no {self._blueprints[name].missing}')
         if parent:
             self.actors.get(parent)
             if self._blueprints[name].vehicle is not None:
@@ -155,6 +166,8 @@ class World:
             actor = self._camera(Camera(number, description, place, parent))
         else:
             actor = Sensor(number, description, place, parent)
+            if name in _INERTIAL:
+                actor.period_s = float(actor.attribute('sensor_tick'))
         self.actors.add(actor)
         return actor
 
@@ -179,6 +192,7 @@ class World:
         self._send_state(delta_s)
         for collision in collisions:
             self._send_collision(collision)
+        self._send_inertial()
         moved = time.perf_counter()
         images = 0 if self.settings.no_rendering_mode else self._send_images()
         return TickTimes(self.frame, moved - began, time.perf_counter() - moved, images)
@@ -211,7 +225,8 @@ class World:
             self.profile.observer_type, self.frame, self.elapsed_s, Transform()
         ) + episode_header(self.episode_id, time.time(), delta_s, map_changed=self._map_changed)
         self._map_changed = False
-        self._streams.send(OBSERVER_STREAM, (head + records,))
+        for stream in self.observer_streams:
+            self._streams.send(stream, (head + records,))
 
     def _record(self, actor: Actor) -> bytes:
         place = self.actors.place(actor)
@@ -233,6 +248,22 @@ class World:
         for sensor in self.actors:
             if sensor.blueprint == 'sensor.other.collision' and sensor.parent == vehicle.id:
                 self._send(sensor, self.actors.place(sensor), (body,))
+
+    def _send_inertial(self) -> None:
+        """Send what GNSS and IMU tell, where it is due."""
+        sensors = [
+            actor
+            for actor in self.actors
+            if isinstance(actor, Sensor) and actor.blueprint in _INERTIAL
+        ]
+        for sensor in due(sensors, self.elapsed_s):
+            place = self.actors.place(sensor)
+            if sensor.blueprint == 'sensor.other.gnss':
+                reading: object = geolocation(place, self._reference)
+            else:
+                root = self.actors.root(sensor)
+                reading = imu_reading(place, root.motion if isinstance(root, Vehicle) else STILL)
+            self._send(sensor, place, (msgpack.packb(reading),))
 
     def _send_images(self) -> int:
         watched = [

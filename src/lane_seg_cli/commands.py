@@ -33,6 +33,9 @@ COMMANDS = (
     Command('demo', 'lane_seg_ros.demo.command', 'see it work, measured', 'runtime,ros'),
     Command('run', 'lane_seg_cli.run', 'start the ROS 2 node', 'runtime,ros', raw=True),
     Command('play', 'lane_seg_ros.camera_player', 'be a ROS 2 camera', 'runtime,ros'),
+    Command(
+        'doctor', 'lane_seg_ros.doctor.command', 'what is wrong with a camera topic', 'runtime,ros'
+    ),
     Command('predict', 'lane_seg_cli.predict', 'masks of images, film of a video', 'runtime'),
     Command('benchmark', 'lane_seg_cli.benchmark', 'time each stage of a model', 'runtime'),
     Command('data', 'lane_seg_train.data_command', 'check, count, look at data sets', 'train'),

@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
-import types
-import typing
 from pathlib import Path
 
 import yaml
 
 from lane_seg.errors import LaneSegError
+from lane_seg.typed import build, nearest_key
 from lane_seg_train.config import TrainConfig
-from lane_seg_train.nearest import nearest
-
-if typing.TYPE_CHECKING:
-    from _typeshed import DataclassInstance
 
 __all__ = ['load_config', 'plain_config', 'with_overrides']
-
-T = typing.TypeVar('T', bound='DataclassInstance')
 
 
 def load_config(path: str | Path) -> TrainConfig:
@@ -36,7 +28,7 @@ def load_config(path: str | Path) -> TrainConfig:
         raw = yaml.safe_load(path.read_text(encoding='utf-8'))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise LaneSegError(f'{path}: expected YAML, found: {error}') from error
-    return _build(TrainConfig, raw, str(path))
+    return build(TrainConfig, raw, str(path))
 
 
 def with_overrides(config: TrainConfig, settings: list[str]) -> TrainConfig:
@@ -55,7 +47,7 @@ def with_overrides(config: TrainConfig, settings: list[str]) -> TrainConfig:
         except yaml.YAMLError as error:
             raise LaneSegError(f'--set {key}: expected YAML, found {text!r}') from error
         _set(raw, key, value, text)
-    return _build(TrainConfig, raw, '--set')
+    return build(TrainConfig, raw, '--set')
 
 
 def plain_config(config: TrainConfig) -> dict[str, object]:
@@ -92,7 +84,7 @@ def _set(raw: dict[str, object], key: str, value: object, text: str) -> None:
                 if isinstance(item, dict)
                 for inner in item
             ]
-            raise LaneSegError(f'--set: unknown key {key!r}{_nearest(wanted, names, below)}')
+            raise LaneSegError(f'--set: unknown key {key!r}{nearest_key(wanted, names, below)}')
         if part is not None:
             place = place[int(part)] if isinstance(place, list) else place[part]  # type: ignore[index]
     if isinstance(place, list):
@@ -103,77 +95,3 @@ def _set(raw: dict[str, object], key: str, value: object, text: str) -> None:
         # A shell has eaten the quotes of net.variant='0.25'.
         is_text = isinstance(place.get(inner), str) and isinstance(value, int | float)
         place[inner] = text if is_text else value
-
-
-def _nearest(key: str, known: list[str], below: list[str]) -> str:
-    """Name the key that was meant: of this level, or the same word one level below."""
-    same = [name for name in below if name.rpartition('.')[2] == key]
-    if same:
-        return f'; did you mean {same[0]!r}?'
-    return nearest(key, known) or f'; known keys: {", ".join(known)}'
-
-
-def _build(cls: type[T], raw: object, where: str) -> T:
-    if not isinstance(raw, dict):
-        raise LaneSegError(f'{where}: expected keys and values, found {raw!r}')
-    fields = {item.name: item for item in dataclasses.fields(cls)}
-    hints = typing.get_type_hints(cls)
-    below = [
-        f'{name}.{inner.name}'
-        for name, hint in hints.items()
-        if dataclasses.is_dataclass(hint)
-        for inner in dataclasses.fields(hint)
-    ]
-    for key in raw:
-        if key not in fields:
-            near = _nearest(str(key), list(fields), below)
-            raise LaneSegError(f'{where}: unknown key {key!r}{near}')
-    missing = [
-        name
-        for name, item in fields.items()
-        if name not in raw
-        and item.default is dataclasses.MISSING
-        and item.default_factory is dataclasses.MISSING
-    ]
-    if missing:
-        raise LaneSegError(f'{where}: expected the key(s) {", ".join(missing)}, found none')
-    return cls(**{key: _value(hints[key], raw[key], f'{where}: {key}') for key in raw})
-
-
-def _value(hint: object, raw: object, where: str) -> object:
-    """Convert what YAML gave to the type of a field, or say what is wrong with it."""
-    origin, inner = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        for choice in inner:
-            with contextlib.suppress(LaneSegError):
-                return _value(choice, raw, where)
-        raise LaneSegError(f'{where}: expected {_type_name(hint)}, found {raw!r}')
-    if origin in (tuple, list):
-        if not isinstance(raw, list | tuple):
-            raise LaneSegError(f'{where}: expected a list, found {raw!r}')
-        if origin is tuple and inner[-1] is not Ellipsis and len(raw) != len(inner):
-            raise LaneSegError(f'{where}: expected {len(inner)} values, found {len(raw)}')
-        items = [_value(inner[0], item, f'{where}[{index}]') for index, item in enumerate(raw)]
-        return tuple(items) if origin is tuple else items
-    if origin is dict:
-        if not isinstance(raw, dict):
-            raise LaneSegError(f'{where}: expected a mapping, found {raw!r}')
-        return {
-            _value(inner[0], key, where): _value(inner[1], item, f'{where}[{key!r}]')
-            for key, item in raw.items()
-        }
-    if not isinstance(hint, type):
-        raise TypeError(f'{where}: a configuration field has the unsupported type {hint}')
-    if dataclasses.is_dataclass(hint):
-        return _build(hint, raw, where)
-    # YAML 1.1 reads 1e-3 as text.
-    if hint is float and isinstance(raw, int | str) and not isinstance(raw, bool):
-        with contextlib.suppress(ValueError):
-            return float(raw)
-    if not isinstance(raw, hint) or (hint is int and isinstance(raw, bool)):
-        raise LaneSegError(f'{where}: expected {_type_name(hint)}, found {raw!r}')
-    return raw
-
-
-def _type_name(hint: object) -> str:
-    return hint.__name__ if type(hint) is type else str(hint).replace(' | ', ' or ')

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lane_seg.errors import LaneSegError
-from lane_seg_train.nearest import nearest
+from lane_seg.nearest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

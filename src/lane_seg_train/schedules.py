@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from torch.optim.lr_scheduler import LRScheduler
 
 from lane_seg.errors import LaneSegError
-from lane_seg_train.nearest import nearest
+from lane_seg.nearest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Callable

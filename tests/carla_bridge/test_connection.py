@@ -7,6 +7,8 @@ import socket
 
 import pytest
 
+from carla_bridge.connection import check_versions
+from lane_seg.errors import LaneSegError
 from tests.carla_bridge.servers import run_client, running_server
 
 pytestmark = [
@@ -52,3 +54,9 @@ def test_a_server_of_our_version_is_connected_to() -> None:
     with running_server() as server:
         done = run_client(CONNECT, server.port)
     assert done.stdout == 'world True\n', done.stderr
+
+
+def test_versions_that_differ_are_refused_before_the_client_can_crash() -> None:
+    check_versions('0.9.16', '0.9.16')
+    with pytest.raises(LaneSegError, match=r"found 0\.9\.15.*pip install 'carla==0\.9\.15'"):
+        check_versions('0.9.16', '0.9.15')

@@ -4,56 +4,104 @@ from __future__ import annotations
 
 import argparse
 import os
-import signal
 import tempfile
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lane_seg.bundle import ModelBundle
 from lane_seg.engines import ENGINES
 from lane_seg_ros.camera_frames import SCENE
-from lane_seg_ros.camera_player import add_picture_arguments
+from lane_seg_ros.camera_player import parse_size
 from lane_seg_ros.demo.processes import DemoError, free_domain_id
+from lane_seg_ros.demo.request import MINI_CARLA, Request, carla_missing
+from lane_seg_ros.live.interrupt import signals_noticed
 from lane_seg_ros.ros_installation import require_ros
 from lane_seg_ros.shared_memory import remove_dead_segments
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 __all__ = ['DESCRIPTION', 'EPILOG', 'add_arguments', 'run']
 
 DESCRIPTION = (
-    'Start a camera (the built-in road, or your video) and lane_seg_node as ROS 2\n'
-    'processes, measure them, and write overlay.mp4, frame.png and report.json.'
+    'Start a world (a stand-in for CARLA, the built-in road, or your video) and lane_seg_node,\n'
+    'measure them, and write overlay.mp4, frame.png, report.json and report.html.'
 )
 EPILOG = """\
 examples:
-  lane-seg demo                            the built-in road, with IoU against its own labels
+  lane-seg demo                            drives through mini_carla by the real CARLA client
+  lane-seg demo --town Town_grid --weather HardRainSunset --seconds 20
+  lane-seg demo --input scene              the built-in road, which needs no CARLA client
   lane-seg demo --input drive.mp4          your video (or a folder of images, or one image)
-  lane-seg demo --seconds 30 --seed 7      another road, longer
 
-Everything stays on this machine, in a ROS domain of its own. Needs ROS 2: a sourced
-installation, or pip install 'lane_seg_ros[ros]'.
+mini_carla is our stand-in for CARLA's server; it is not CARLA. Where the CARLA client is not
+installed (pip install 'lane_seg_ros[carla]'), the built-in road is shown instead.
+Everything stays on this machine, on free ports and in a ROS domain of its own. Needs ROS 2: a
+sourced installation, or pip install 'lane_seg_ros[ros]'.
 """
 
 _INTERRUPTED = 130
+_TOWNS = ('Town_ring', 'Town_highway', 'Town_hills')
+_WEATHERS = ('ClearNoon', 'WetCloudySunset', 'HardRainNoon')
+# What two cores hold in real time, world and node together.
+_MINI_CARLA_SIZE, _MINI_CARLA_RATE, _MINI_CARLA_SECONDS = (360, 640), 15.0, 15.0
+_RATE, _SECONDS = 30.0, 10.0
+# CARLA's physics wants ticks of 0.1 s at most.
+_SLOWEST_WORLD_HZ = 10.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `lane-seg demo`."""
-    add_picture_arguments(parser)
+    parser.add_argument(
+        '--input',
+        default='',
+        metavar='PATH',
+        help=f"an image, a folder of images, a video, '{SCENE}', the built-in road, or "
+        f"'{MINI_CARLA}', our stand-in for CARLA (default, where the CARLA client is installed)",
+    )
+    parser.add_argument(
+        '--rate',
+        type=float,
+        metavar='HZ',
+        help=f'frames per second (default: {_MINI_CARLA_RATE:g} in mini_carla, else {_RATE:g})',
+    )
+    parser.add_argument(
+        '--size',
+        type=parse_size,
+        metavar='WxH',
+        help='size of the pictures (default: 640x360 in mini_carla, 1280x720 on the built-in '
+        'road, as they are for files)',
+    )
+    parser.add_argument('--seed', type=int, default=0, metavar='N', help='which road (default: 0)')
+    parser.add_argument(
+        '--town',
+        nargs='+',
+        default=_TOWNS,
+        metavar='NAME',
+        help=f'of mini_carla, one scene after the other (default: {" ".join(_TOWNS)})',
+    )
+    parser.add_argument(
+        '--weather',
+        nargs='+',
+        default=_WEATHERS,
+        metavar='NAME',
+        help=f'of the scenes, presets of CARLA (default: {" ".join(_WEATHERS)})',
+    )
     parser.add_argument(
         '--output',
         type=Path,
         default=Path('demo'),
         metavar='DIR',
-        help='folder for the three files (default: demo)',
+        help='folder for the four files (default: demo)',
     )
     parser.add_argument(
         '--seconds',
         type=float,
-        default=10.0,
         metavar='S',
-        help='how long to measure (default: 10)',
+        help=f'how long to measure, all scenes together (default: {_MINI_CARLA_SECONDS:g} in '
+        f'mini_carla, else {_SECONDS:g})',
     )
     parser.add_argument(
         '--model',
@@ -69,7 +117,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=max(1, (os.cpu_count() or 1) // 2),
         metavar='N',
-        help='CPU threads of the engine (default: half of the cores; camera and listener of the '
+        help='CPU threads of the engine (default: half of the cores; world and listener of the '
         'demo need the others; 0: the choice of the engine)',
     )
 
@@ -84,18 +132,33 @@ def run(args: argparse.Namespace) -> int:
         LaneSegError: it cannot run; the text says why and what to do.
     """
     require_ros()
-    _check(args)
     from rich.console import Console
 
-    from lane_seg_ros.demo.report import table_of
-    from lane_seg_ros.demo.session import DemoSession
-
     console = Console()
-    demo = DemoSession(args, ModelBundle.load(args.model), free_domain_id(), console)
+    request = _request(args, console)
+    _check(request, args)
+    from lane_seg_ros.demo.report import NOT_CARLA
+    from lane_seg_ros.demo.session import FILES, DemoSession
+    from lane_seg_ros.demo.sources import CameraSource, MiniCarlaSource
+    from lane_seg_ros.live.tables import table_of
+
+    is_mini_carla = request.input == MINI_CARLA
+    demo = DemoSession(
+        request=request,
+        source=MiniCarlaSource(request) if is_mini_carla else CameraSource(request),
+        output=args.output,
+        engine=args.engine,
+        threads=args.threads,
+        bundle=ModelBundle.load(args.model),
+        domain_id=free_domain_id(),
+        console=console,
+    )
+    if is_mini_carla:
+        console.print(NOT_CARLA, soft_wrap=True)
     remove_dead_segments()
     try:
         with (
-            _signals_noticed() as interrupted,
+            signals_noticed() as interrupted,
             tempfile.TemporaryDirectory(prefix='lane_seg_demo') as folder,
             _environment(demo.domain_id, log_dir=folder),
         ):
@@ -105,24 +168,63 @@ def run(args: argparse.Namespace) -> int:
         return _INTERRUPTED
     finally:
         remove_dead_segments()
-    console.print(table_of(report))
-    for name in ('overlay.mp4', 'frame.png', 'report.json'):
+    console.print(table_of(report.title, report.rows()))
+    for name in FILES:
         console.print(f'  {args.output / name}', highlight=False, soft_wrap=True)
     return 0
 
 
-def _check(args: argparse.Namespace) -> None:
+def _request(args: argparse.Namespace, console: Console) -> Request:
+    """Fill in what the input decides."""
+    chosen = args.input
+    if not chosen:
+        missing = carla_missing()
+        chosen = SCENE if missing else MINI_CARLA
+        if missing:
+            console.print(
+                f'the built-in road, because {missing} is not installed here: pip install '
+                "'lane_seg_ros[carla]' (x86-64 only) for the demo in mini_carla",
+                markup=False,
+                soft_wrap=True,
+            )
+    is_mini_carla = chosen == MINI_CARLA
+    height, width = args.size or (_MINI_CARLA_SIZE if is_mini_carla else (0, 0))
+    seconds = _MINI_CARLA_SECONDS if is_mini_carla else _SECONDS
+    rate_hz = _MINI_CARLA_RATE if is_mini_carla else _RATE
+    return Request(
+        input=chosen,
+        rate_hz=rate_hz if args.rate is None else args.rate,
+        height=height,
+        width=width,
+        seed=args.seed,
+        seconds=seconds if args.seconds is None else args.seconds,
+        towns=tuple(args.town),
+        weathers=tuple(args.weather),
+    )
+
+
+def _check(request: Request, args: argparse.Namespace) -> None:
     """Refuse what cannot work before anything is started."""
-    if not 1.0 <= args.seconds <= 3600.0:
-        raise DemoError(f'--seconds is {args.seconds:g}: expected 1 to 3600')
-    if not 1.0 <= args.rate <= 240.0:
-        raise DemoError(f'--rate is {args.rate:g}: expected 1 to 240 frames per second')
+    is_mini_carla = request.input == MINI_CARLA
+    if not 1.0 <= request.seconds <= 3600.0:
+        raise DemoError(f'--seconds is {request.seconds:g}: expected 1 to 3600')
+    slowest_hz = _SLOWEST_WORLD_HZ if is_mini_carla else 1.0
+    if not slowest_hz <= request.rate_hz <= 240.0:
+        raise DemoError(
+            f'--rate is {request.rate_hz:g}: expected {slowest_hz:g} to 240 frames per second'
+        )
     if not 0 <= args.threads <= 256:
         raise DemoError(f'--threads is {args.threads}: expected 0 to 256')
-    if args.input != SCENE and not Path(args.input).exists():
+    if is_mini_carla:
+        if missing := carla_missing():
+            raise DemoError(
+                f'--input {MINI_CARLA} needs the CARLA client, but Python finds no {missing}: pip '
+                f"install 'lane_seg_ros[carla]' (x86-64 only), or --input {SCENE}"
+            )
+    elif request.input != SCENE and not Path(request.input).exists():
         raise DemoError(
-            f'there is no {args.input}: expected an image, a folder of images or a video, or '
-            "'scene' for the built-in road"
+            f'there is no {request.input}: expected an image, a folder of images or a video, '
+            f"'{SCENE}' for the built-in road, or '{MINI_CARLA}' for our stand-in for CARLA"
         )
     try:
         args.output.mkdir(parents=True, exist_ok=True)
@@ -153,22 +255,3 @@ def _environment(domain_id: int, *, log_dir: str) -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
-
-
-@contextmanager
-def _signals_noticed() -> Iterator[threading.Event]:
-    """Give an event that Ctrl-C, SIGTERM and SIGHUP set.
-
-    They raise nothing: an exception that hits a destructor or a callback of C code is swallowed
-    there, and the demo would go on, deaf. `DemoSession` looks at the event instead.
-    """
-    interrupted = threading.Event()
-    kept = {
-        number: signal.signal(number, lambda *_: interrupted.set())
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-    }
-    try:
-        yield interrupted
-    finally:
-        for number, handler in kept.items():
-            signal.signal(number, handler)

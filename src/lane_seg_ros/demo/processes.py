@@ -1,8 +1,7 @@
-"""Start the nodes of the demo as processes, notice when one dies, and leave none behind."""
+"""Start the parts of the demo as processes, notice when one dies, and leave none behind."""
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import re
@@ -10,13 +9,13 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from lane_seg.errors import LaneSegError
 
-__all__ = ['DemoError', 'NodeProcess', 'free_domain_id']
+__all__ = ['ChildProcess', 'DemoError', 'NodeProcess', 'free_domain_id']
 
 # What a process is given to end by itself after SIGINT, and then after SIGTERM.
 _PATIENCE_S = 5.0
@@ -32,36 +31,29 @@ class DemoError(LaneSegError):
     """The demo cannot go on; the text says why and what to do."""
 
 
-class NodeProcess:
-    """A module of ours running as a ROS node in a process of its own.
+class ChildProcess:
+    """A module of ours running in a process of its own.
 
     On Linux the process also ends when its parent does, even by SIGKILL.
 
     Args:
         module: to be run with `python -m`.
-        parameters: of the node.
+        arguments: of the module.
         log: file for its output.
     """
 
-    def __init__(
-        self, module: str, parameters: Mapping[str, bool | int | float | str], *, log: Path
-    ) -> None:
+    def __init__(self, module: str, arguments: Sequence[str], *, log: Path) -> None:
         self._module = module
         self._log = log
-        arguments = ['--ros-args']
-        for name, value in parameters.items():
-            # The value is read as YAML, of which JSON is a part.
-            arguments += ['-p', f'{name}:={json.dumps(value, ensure_ascii=False)}']
         # The command line may have been started from a checkout that is not installed.
         path = os.pathsep.join(entry for entry in sys.path if entry)
         with log.open('wb') as output:
             self._process = subprocess.Popen(
-                [sys.executable, '-m', module, *arguments],
+                [*_ending_with_parent(), sys.executable, '-m', module, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 env={**os.environ, 'PYTHONPATH': path},
-                preexec_fn=_death_with_parent(),
             )
 
     @property
@@ -77,10 +69,14 @@ class NodeProcess:
                 f'{self._module} has ended with exit code {code}. Its last words:\n{self.tail()}'
             )
 
+    def output(self) -> str:
+        """All that it has said so far, without colours."""
+        text = self._log.read_text(encoding='utf-8', errors='replace')
+        return _TERMINAL_COLOUR.sub('', text)
+
     def tail(self) -> str:
         """The last lines of its log."""
-        text = _TERMINAL_COLOUR.sub('', self._log.read_text(encoding='utf-8', errors='replace'))
-        return '\n'.join(f'  {line}' for line in text.splitlines()[-_LOG_LINES_SHOWN:])
+        return '\n'.join(f'  {line}' for line in self.output().splitlines()[-_LOG_LINES_SHOWN:])
 
     def wait(self, timeout_s: float | None = None) -> int:
         """Its exit code, once it has ended.
@@ -97,6 +93,33 @@ class NodeProcess:
             with suppress(subprocess.TimeoutExpired):
                 return self.wait(_PATIENCE_S)
         return self.wait()
+
+
+class NodeProcess(ChildProcess):
+    """A module of ours running as a ROS node in a process of its own.
+
+    Args:
+        module: to be run with `python -m`.
+        parameters: of the node.
+        log: file for its output.
+        remappings: {topic of the node: topic of the graph}.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        parameters: Mapping[str, bool | int | float | str],
+        *,
+        log: Path,
+        remappings: Mapping[str, str] | None = None,
+    ) -> None:
+        arguments = ['--ros-args']
+        for name, value in parameters.items():
+            # The value is read as YAML, of which JSON is a part.
+            arguments += ['-p', f'{name}:={json.dumps(value, ensure_ascii=False)}']
+        for name, topic in (remappings or {}).items():
+            arguments += ['-r', f'{name}:={topic}']
+        super().__init__(module, arguments, log=log)
 
 
 def free_domain_id() -> int:
@@ -117,16 +140,14 @@ def free_domain_id() -> int:
     )
 
 
-def _death_with_parent() -> Callable[[], None] | None:
-    """What a child must call so that it gets SIGTERM when its parent dies; None elsewhere."""
+def _ending_with_parent() -> list[str]:
+    """What to put before a command so that it gets SIGTERM when this process dies."""
     if not sys.platform.startswith('linux'):
-        return None
-    prctl = ctypes.CDLL(None).prctl
-    parent = os.getpid()
-
-    def ask_for_signal() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-        if os.getppid() != parent:  # it died in the meantime
-            os._exit(1)
-
-    return ask_for_signal
+        return []
+    # Not by preexec_fn, which may deadlock where the parent has threads; exec keeps the request.
+    code = (
+        'import ctypes, os, sys\n'
+        f'ctypes.CDLL(None).prctl({_PR_SET_PDEATHSIG}, {int(signal.SIGTERM)}, 0, 0, 0)\n'
+        f'if os.getppid() == {os.getpid()}: os.execv(sys.argv[1], sys.argv[1:])\n'
+    )
+    return [sys.executable, '-S', '-c', code]

@@ -6,9 +6,9 @@ import math
 from typing import TYPE_CHECKING
 
 from lane_seg.files import atomic_path
+from lane_seg.report.theme import LIGHT, MARKERS, drawing
 from lane_seg_train.compare.layers import parts_of
 from lane_seg_train.compare.results import ms_text
-from lane_seg_train.report.theme import LIGHT, MARKERS, drawing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

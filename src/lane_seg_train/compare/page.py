@@ -7,9 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from lane_seg.files import write_text
-from lane_seg_train.compare.results import cells_of, known_columns, ms_text
-from lane_seg_train.compare.tables import slowest_layers, verdict_words
-from lane_seg_train.report.page import (
+from lane_seg.report.page import (
     big_number,
     data_uri,
     facts,
@@ -18,6 +16,8 @@ from lane_seg_train.report.page import (
     section,
     table,
 )
+from lane_seg_train.compare.results import cells_of, known_columns, ms_text
+from lane_seg_train.compare.tables import slowest_layers, verdict_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

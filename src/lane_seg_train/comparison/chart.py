@@ -6,8 +6,8 @@ import math
 from typing import TYPE_CHECKING, Literal
 
 from lane_seg.files import atomic_path
+from lane_seg.report.theme import DASHES, LIGHT, MARKERS, drawing, end_labels
 from lane_seg_train.comparison.results import COLUMNS
-from lane_seg_train.report.theme import DASHES, LIGHT, MARKERS, drawing, end_labels
 
 if TYPE_CHECKING:
     from pathlib import Path

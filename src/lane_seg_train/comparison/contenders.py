@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lane_seg.errors import LaneSegError
+from lane_seg.nearest import nearest
 from lane_seg_train.config import NetConfig
 from lane_seg_train.config_file import with_overrides
-from lane_seg_train.nearest import nearest
 from lane_seg_train.trainer.order import EpochOrder
 
 if TYPE_CHECKING:

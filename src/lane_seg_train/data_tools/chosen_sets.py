@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lane_seg.errors import LaneSegError
+from lane_seg.nearest import nearest
 from lane_seg_train.datasets import LaneData
-from lane_seg_train.nearest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 
+from lane_seg.report.theme import DARK
 from lane_seg_train.report.text import draw_text, text_alpha
-from lane_seg_train.report.theme import DARK
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lane_seg.files import atomic_path
+from lane_seg.report.theme import LIGHT, MARKERS, Theme, drawing
 from lane_seg_train.data_tools.meanings import members
 from lane_seg_train.data_tools.stats import meanings_of
 from lane_seg_train.label_sets import ANY_ID
-from lane_seg_train.report.theme import LIGHT, MARKERS, Theme, drawing
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

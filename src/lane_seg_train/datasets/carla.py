@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lane_seg.errors import LaneSegError
+from lane_seg.nearest import nearest
 from lane_seg_train.datasets.annotations import (
     integer,
     objects,
@@ -25,7 +26,6 @@ from lane_seg_train.datasets.pairing import LABEL_SUFFIX, by_name, files_in, ima
 from lane_seg_train.datasets.palette import Palette, Rgb
 from lane_seg_train.datasets.reader import Pair, Reader
 from lane_seg_train.datasets.selection import evenly_spaced
-from lane_seg_train.nearest import nearest
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

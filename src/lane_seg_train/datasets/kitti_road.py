@@ -9,11 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from lane_seg.errors import LaneSegError
+from lane_seg.nearest import nearest
 from lane_seg_train.datasets.label_png import label_from_file
 from lane_seg_train.datasets.pairing import LABEL_SUFFIX, by_name, files_in, images_in, orphans_in
 from lane_seg_train.datasets.palette import Palette
 from lane_seg_train.datasets.reader import Pair, Reader
-from lane_seg_train.nearest import nearest
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from lane_seg.errors import LaneSegError
+from lane_seg.nearest import nearest
 from lane_seg.sources import image_from_file
-from lane_seg_train.nearest import nearest
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,8 +13,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, TypeVar
 
 from lane_seg.errors import LaneSegError
+from lane_seg.nearest import nearest
 from lane_seg.sources import IMAGE_SUFFIXES, natural_order
-from lane_seg_train.nearest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,6 +8,7 @@ import torch
 from torch import nn
 
 from lane_seg.errors import LaneSegError
+from lane_seg.nearest import nearest
 from lane_seg_train.losses.pixels import (
     binary_cross_entropy,
     cross_entropy,
@@ -16,7 +17,6 @@ from lane_seg_train.losses.pixels import (
 )
 from lane_seg_train.losses.prediction import SetPrediction
 from lane_seg_train.losses.regions import dice, jaccard, lovasz
-from lane_seg_train.nearest import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 from lane_seg.errors import LaneSegError
-from lane_seg_train.nearest import nearest
+from lane_seg.nearest import nearest
 
 if TYPE_CHECKING:
     from lane_seg_train.config import NetConfig

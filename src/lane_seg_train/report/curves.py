@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from lane_seg.files import atomic_path
+from lane_seg.report.theme import DASHES, LIGHT, MARKERS, Theme, drawing, end_labels
 from lane_seg_train.report.run_record import MIOU, read_run
 from lane_seg_train.report.series import last_of, smoothed, spans, stretches, thinned
-from lane_seg_train.report.theme import DASHES, LIGHT, MARKERS, Theme, drawing, end_labels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

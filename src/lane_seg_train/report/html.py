@@ -11,21 +11,21 @@ from urllib.parse import quote
 import numpy as np
 
 from lane_seg.files import write_text
-from lane_seg_train.report.curves import CURVES, draw_curves
-from lane_seg_train.report.page import (
+from lane_seg.report.page import (
     data_uri,
     page,
     picture,
     section,
     table,
 )
+from lane_seg.report.theme import DARK, LIGHT, drawing
+from lane_seg_train.report.curves import CURVES, draw_curves
 from lane_seg_train.report.run_record import CONFIG, LOSS, MIOU, read_run
 from lane_seg_train.report.summary import progress, summary
-from lane_seg_train.report.theme import DARK, LIGHT, drawing
 
 if TYPE_CHECKING:
+    from lane_seg.report.theme import Theme
     from lane_seg_train.report.run_record import RunRecord
-    from lane_seg_train.report.theme import Theme
 
 __all__ = ['REPORT', 'write_report']
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lane_seg.report.page import big_number, facts
 from lane_seg_train.report.machine import read_sessions, this_session
-from lane_seg_train.report.page import big_number, facts
 from lane_seg_train.report.run_record import MIOU
 
 if TYPE_CHECKING:

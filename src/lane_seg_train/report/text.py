@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lane_seg_train.report.theme import quiet_about_letters
+from lane_seg.report.theme import quiet_about_letters
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -3,74 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
-import re
-import signal
-import subprocess
-import sys
-from dataclasses import dataclass
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.carla_bridge.mini_carla.child_pytest import CHILD, ChildRun, run_in_children
+from tests.carla_bridge.servers import Server, environment, run_client, running_server
+
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Callable, Iterator
     from types import ModuleType
 
     import carla
 
-ROOT = Path(__file__).resolve().parents[3]
-ASK = 'MINI_CARLA_CLIENT'
-READY = re.compile(r'ready: mini_carla \(not CARLA\) on \S+, port (\d+), streams on (\d+), ')
-
-
-@dataclass
-class Server:
-    """A server process and its two ports."""
-
-    process: subprocess.Popen[str]
-    port: int
-    stream_port: int
-
-
-def environment() -> dict[str, str]:
-    """What a process of ours needs to find this source tree."""
-    return {**os.environ, 'PYTHONPATH': os.pathsep.join((str(ROOT / 'src'), str(ROOT)))}
-
-
-def _die_with_parent() -> None:
-    """Ask Linux for SIGTERM when pytest goes: the client may take it down without any clean-up."""
-    pr_set_pdeathsig = 1
-    ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
-
-
-@contextlib.contextmanager
-def running_server(*options: str) -> Iterator[Server]:
-    """Start a server on free ports; it is ended by its process id, whatever happens."""
-    process = subprocess.Popen(
-        [sys.executable, '-m', 'carla_bridge.command', 'serve', '--port', '0', *options],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(),
-        preexec_fn=_die_with_parent,
-    )
-    assert process.stdout is not None
-    try:
-        line = process.stdout.readline()
-        ready = READY.match(line)
-        assert ready is not None, f'no ready line but {line!r}'
-        yield Server(process, int(ready[1]), int(ready[2]))
-    finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
-        process.stdout.close()
+RUNS = pytest.StashKey[dict[Path, ChildRun]]()
 
 
 @pytest.fixture
@@ -82,14 +32,56 @@ def start_server() -> Iterator[Callable[..., Server]]:
 
 @pytest.fixture(scope='session')
 def carla_api() -> ModuleType:
-    """The real client library, in this process.
-
-    Threads of the client abort the process now and then (docs/mini_carla.md), and all other tests
-    would end with it: on a loaded machine one run of three did. So it has to be asked for.
-    """
-    if not os.environ.get(ASK):
-        pytest.skip(f'the client may take this process down: {ASK}=1 python -m pytest -m carla')
+    """The real client library, in this process: that of a child, see `child_pytest`."""
+    assert os.environ.get(CHILD), 'the hook below runs what asks for the client in a child'
     return pytest.importorskip('carla', reason="needs the client: pip install 'carla==0.9.16'")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+    """Show what a child reported of a test that has the client in its own process."""
+    if os.environ.get(CHILD) or 'carla_api' not in getattr(item, 'fixturenames', ()):
+        return None
+    run = _run_of(item)
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    reports = run.reports.get(item.nodeid)
+    if reports is None:
+        reports = [
+            pytest.TestReport(
+                nodeid=item.nodeid,
+                location=item.location,
+                keywords={},
+                outcome='failed',
+                longrepr=run.failure,
+                when='call',
+            )
+        ]
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
+def _run_of(item: pytest.Item) -> ChildRun:
+    """The run of all chosen tests of this one's file, done when the first of them is due."""
+    runs = item.config.stash.setdefault(RUNS, {})
+    if item.path not in runs:
+        nodes = [
+            other.nodeid
+            for other in item.session.items
+            if other.path == item.path and 'carla_api' in getattr(other, 'fixturenames', ())
+        ]
+        with tempfile.TemporaryDirectory(prefix='child_pytest_') as folder:
+            run = run_in_children(
+                item.config, item.config.rootpath, nodes, environment(), Path(folder)
+            )
+        runs[item.path] = run
+        for death in run.deaths:
+            item.config.issue_config_time_warning(
+                pytest.PytestWarning(f'the CARLA client took its process down: {death}'),
+                stacklevel=2,
+            )
+    return runs[item.path]
 
 
 @pytest.fixture(scope='session')
@@ -124,16 +116,4 @@ def world(client: carla.Client) -> carla.World:
 @pytest.fixture(scope='session')
 def run_script() -> Callable[..., subprocess.CompletedProcess[str]]:
     """Run Python code with the real client in a process of its own, which it may take down."""
-
-    def run(
-        code: str, *arguments: object, timeout_s: float = 120.0
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [sys.executable, '-c', code, *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            timeout=timeout_s,
-            env=environment(),
-        )
-
-    return run
+    return run_client

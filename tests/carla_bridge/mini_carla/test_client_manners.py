@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from carla_bridge.mini_carla.profiles import check_versions
+from carla_bridge.connection import check_versions
 from lane_seg.errors import LaneSegError
 from tests.carla_bridge.mini_carla.eye import Eye
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from carla_bridge.mini_carla.profiles import PROFILES, check_versions, profile_of
+from carla_bridge.mini_carla.profiles import PROFILES, profile_of
 from carla_bridge.mini_carla.render.labels import kind_number, tag_table
 from lane_seg.errors import LaneSegError
 
@@ -31,9 +31,3 @@ def test_the_oldest_version_has_fewer_commands_in_the_same_order() -> None:
 def test_an_unknown_version_is_refused_with_those_that_exist() -> None:
     with pytest.raises(LaneSegError, match=r"0\.9\.13.*0\.9\.16, found '0\.9\.12'"):
         profile_of('0.9.12')
-
-
-def test_versions_that_differ_are_refused_before_the_client_can_crash() -> None:
-    check_versions('0.9.16', '0.9.16')
-    with pytest.raises(LaneSegError, match=r"found 0\.9\.15.*pip install 'carla==0\.9\.15'"):
-        check_versions('0.9.16', '0.9.15')

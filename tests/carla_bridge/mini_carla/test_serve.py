@@ -13,6 +13,7 @@ import pytest
 from carla_bridge.command import main
 from carla_bridge.mini_carla.server import listen_on_pair
 from lane_seg.errors import LaneSegError
+from tests.carla_bridge.servers import environment
 
 pytest.importorskip('msgpack')
 
@@ -35,6 +36,27 @@ def test_a_signal_ends_the_server_well_and_frees_both_ports(
     first, second = listen_on_pair('127.0.0.1', port)
     for held in (connected, first, second):
         held.close()
+
+
+def test_a_thread_that_ran_before_does_not_swallow_the_signal() -> None:
+    # OpenBLAS starts such threads when numpy is imported.
+    code = (
+        'import sys, threading, time\n'
+        'threading.Thread(target=time.sleep, args=(120.0,), daemon=True).start()\n'
+        'from carla_bridge.command import main\n'
+        'sys.exit(main(["serve", "--port", "0"]))\n'
+    )
+    process = subprocess.Popen(
+        [sys.executable, '-c', code], stdout=subprocess.PIPE, text=True, env=environment()
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline().startswith('ready')
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=60) == 0
+    finally:
+        process.kill()
+        process.communicate()
 
 
 @pytest.mark.parametrize(

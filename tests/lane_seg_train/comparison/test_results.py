@@ -12,9 +12,9 @@ import cv2
 import pytest
 from rich.console import Console
 
+from lane_seg.report.theme import LIGHT, drawing
 from lane_seg_train.comparison.chart import draw_comparison, front, write_chart
 from lane_seg_train.comparison.results import COLUMNS, Comparison, Row, rich_table, write_tables
-from lane_seg_train.report.theme import LIGHT, drawing
 
 if TYPE_CHECKING:
     from pathlib import Path

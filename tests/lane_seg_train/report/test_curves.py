@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from lane_seg.errors import LaneSegError
+from lane_seg.report.theme import LIGHT, drawing, end_labels
 from lane_seg_train.report.curves import draw_curves, write_curves
 from lane_seg_train.report.run_record import read_run
-from lane_seg_train.report.theme import LIGHT, drawing, end_labels
 from tests.lane_seg_train.report.run_files import steps, validations, write_rows, write_run
 
 if TYPE_CHECKING:

@@ -33,10 +33,13 @@ class BackgroundWork:
             return False
         return True
 
-    def finish(self) -> None:
-        """Wait for all jobs; raise the first error of any."""
-        self._jobs.put(None)
-        self._thread.join()
+    @property
+    def is_idle(self) -> bool:
+        """Whether every job so far is done."""
+        return not self._jobs.unfinished_tasks
+
+    def check(self) -> None:
+        """Raise the first error of any job so far."""
         if self._error is not None:
             raise self._error
 
@@ -57,5 +60,7 @@ class BackgroundWork:
             try:
                 if self._error is None:
                     job()
-            except Exception as error:  # raised in finish, in the main thread
+            except Exception as error:  # raised in check, in the main thread
                 self._error = error
+            finally:
+                self._jobs.task_done()

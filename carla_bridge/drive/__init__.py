@@ -1,0 +1,1 @@
+"""Who drives the car: a follower of lanes, the Traffic Manager, or a person at a keyboard."""
