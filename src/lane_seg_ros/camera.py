@@ -20,6 +20,7 @@ from rclpy.subscription import Subscription
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Float64MultiArray
 
+from lane_seg.errors import LaneSegError
 from lane_seg_ros.depth_bundle import BundleOutputs, DepthBundle
 from lane_seg_ros.image_cdr import cdr_from_image
 from lane_seg_ros.image_messages import msg_from_image
@@ -30,6 +31,10 @@ from lane_seg_ros.qos import image_qos, publisher_events, subscription_events
 
 __all__ = ['Camera', 'ImageOutput', 'Outputs']
 
+_INPUTS = ('image', 'camera_info', 'depth', 'depth_camera_info')
+_OUTPUTS = ('~/mask', '~/mask_color', '~/overlay', '~/camera_info', '~/bundle/mask') + (
+    *('~/bundle/depth', '~/bundle/camera_info', '~/bundle/depth_camera_info'),
+)
 _Msg = TypeVar('_Msg')
 
 
@@ -140,8 +145,17 @@ class Camera:
         """Whether images are let in."""
         return bool(self._inputs)
 
+    def output_name(self, topic: str) -> str:
+        """Name of an output topic, which begins with ~/, with the camera's name in it."""
+        return topic.replace('~/', f'~/{self.name}/') if self.name else topic
+
     def open_outputs(self, config: LaneSegParameters, *, fast: bool) -> None:
-        """Create the publishers."""
+        """Create the publishers.
+
+        Raises:
+            LaneSegError: an output is remapped to a topic that comes in.
+        """
+        self._check_names()
 
         def image_output(topic: str) -> ImageOutput:
             return ImageOutput(self._publisher(Image, topic, config), fast)
@@ -222,6 +236,18 @@ class Camera:
         for subscription in inputs:
             self._node.destroy_subscription(subscription)
 
+    def _check_names(self) -> None:
+        """Refuse remappings by which the node would hear itself."""
+        inputs = {self._resolved(topic) for topic in _INPUTS}
+        inputs.add(f'{self.image_topic}/compressed')
+        for topic in _OUTPUTS:
+            name = str(self._node.resolve_topic_name(self.output_name(topic)))
+            if name in inputs:
+                raise LaneSegError(
+                    f'{topic} is remapped to {name}, which is a topic that comes in: the node '
+                    'would take its own output for the camera; give it another name'
+                )
+
     def _on_camera_info(self, msg: CameraInfo) -> None:
         self.camera_info = msg
 
@@ -231,8 +257,7 @@ class Camera:
         return str(name)
 
     def _publisher(self, msg_type: type[_Msg], topic: str, config: LaneSegParameters) -> Publisher:
-        if self.name:
-            topic = topic.replace('~/', f'~/{self.name}/')
+        topic = self.output_name(topic)
         events = publisher_events(
             self._node.resolve_topic_name(topic),
             parameter='output_reliability',

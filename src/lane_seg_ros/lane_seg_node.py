@@ -39,6 +39,7 @@ from lane_seg_ros.camera import Camera
 from lane_seg_ros.diagnostics import Phase
 from lane_seg_ros.image_cdr import rclpy_agrees
 from lane_seg_ros.inference_thread import InferenceThread
+from lane_seg_ros.label_info import LabelInfoOutput
 from lane_seg_ros.lifecycle_guard import refuse_invalid_transitions
 from lane_seg_ros.loaded_model import LoadedModel
 from lane_seg_ros.model_switch import ModelSwitch, Switched
@@ -72,6 +73,7 @@ class LaneSegNode(LifecycleNode):
         self._model: LoadedModel | None = None
         self._thread: InferenceThread | None = None
         self._fast = False
+        self._label_info: LabelInfoOutput | None = None
         self._switch = ModelSwitch(self, self._on_switched)
         self._failed = self.create_guard_condition(self._deactivate_after_failures)
         self._reporter = Reporter(self, self)
@@ -180,6 +182,9 @@ class LaneSegNode(LifecycleNode):
             )
         for camera in self.cameras:
             camera.open_outputs(self.config, fast=self._fast)
+        topics = tuple(camera.output_name('~/label_info') for camera in self.cameras)
+        self._label_info = LabelInfoOutput(self, topics)
+        self._label_info.publish(self._model.bundle)
         self.get_logger().info(str(self._model))
 
     def _release_model(self) -> None:
@@ -189,6 +194,8 @@ class LaneSegNode(LifecycleNode):
         # An engine must not be closed under a thread that hangs in it.
         if model is not None and self._thread is None:
             model.close()
+        if self._label_info is not None:
+            self._label_info.close()
         for camera in self.cameras:
             camera.close_outputs()
 
@@ -274,7 +281,10 @@ class LaneSegNode(LifecycleNode):
             )
             if running is not None:
                 self.set_parameters([Parameter('model', value=str(running.bundle.directory))])
-        elif self._thread is not None:
+            return
+        if self._label_info is not None:
+            self._label_info.publish(switched.model.bundle)
+        if self._thread is not None:
             self._thread.replace_model(switched.model)
         else:
             running.close()
