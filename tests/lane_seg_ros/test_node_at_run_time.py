@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
+import os
 import re
 import socket
+import subprocess
+import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -21,6 +25,7 @@ pytest.importorskip('openvino')
 
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
+from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CompressedImage, Image
 from std_msgs.msg import Float64MultiArray
 
@@ -297,3 +302,51 @@ def test_a_taken_metrics_port_ends_the_start_with_its_number(bundle: Path, tmp_p
             assert node.wait() == 1
             assert f'expected port {port} of 127.0.0.1' in node.log
             assert 'Traceback' not in node.log
+
+
+@pytest.mark.parametrize(
+    'remapping', ['~/mask:=/image', 'image:=/lane_seg_node/overlay', '~/bundle/depth:=/depth']
+)
+def test_a_node_that_would_hear_itself_does_not_start(
+    remapping: str, bundle: Path, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, '-m', 'lane_seg_ros.lane_seg_node', '--ros-args']
+        + ['-p', f'model:={bundle}', '-r', remapping],
+        env={**os.environ, 'PYTHONPATH': str(Path(__file__).resolve().parents[2] / 'src')},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 1
+    assert 'which is a topic that comes in' in done.stdout
+    assert 'Traceback' not in done.stdout
+
+
+def test_without_vision_msgs_the_node_says_so_once(
+    bundle: Path, tmp_path: Path, client: Client
+) -> None:
+    if importlib.util.find_spec('vision_msgs') is not None:
+        pytest.skip('vision_msgs is installed here')
+    with running_node(tmp_path / 'node.log', model=str(bundle)) as node:
+        client.mask_of(road_msg())
+        assert node.log.count('~/label_info is not published') == 1
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec('vision_msgs') is None, reason='vision_msgs is not on PyPI'
+)
+def test_the_classes_are_told_to_those_who_come_late(
+    bundle: Path, tmp_path: Path, client: Client
+) -> None:
+    from vision_msgs.msg import LabelInfo
+
+    with running_node(tmp_path / 'node.log', model=str(bundle)):
+        client.mask_of(road_msg())
+        found: list[LabelInfo] = []
+        kept = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+        client.node.create_subscription(LabelInfo, '/lane_seg_node/label_info', found.append, kept)
+        client.wait_until(lambda: bool(found), 'label info')
+        names = {item.class_id: item.class_name for item in found[0].class_map}
+        assert names == {0: 'background', 1: 'road', 2: 'lane_marking'}
