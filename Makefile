@@ -5,6 +5,7 @@
 # constraints file is newer, so a second run installs nothing and starts at once.
 
 PYTHON ?= python3
+JOBS ?= 2
 BIN := .venv/bin
 STAMPS := .venv/.stamps
 PINS := setup.py src/lane_seg/__init__.py $(wildcard requirements/constraints-*.txt)
@@ -32,8 +33,10 @@ setup: $(STAMPS)/test $(STAMPS)/carla  ## install everything (runtime, ROS, trai
 demo: $(STAMPS)/carla  ## drive through our stand-in for CARLA, or INPUT=scene, a video or a folder
 	$(BIN)/lane-seg demo --output demo $(if $(INPUT),--input "$$INPUT")
 
-test: $(STAMPS)/test  ## run all tests; ARGS goes to pytest
-	$(BIN)/python -m pytest --durations=15 $(ARGS)
+# Many tests wait for other processes: two at a time take little more than half as long. A file's tests
+# stay together, for they share servers.
+test: $(STAMPS)/test  ## run all tests, JOBS files at a time; ARGS goes to pytest
+	$(BIN)/python -m pytest -n $(JOBS) --dist loadfile --durations=15 $(ARGS)
 
 lint: $(STAMPS)/test  ## check style, types and spelling
 	$(BIN)/ruff check

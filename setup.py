@@ -81,7 +81,13 @@ CARLA = [
     # Recordings of ros-bridge, ROS 1 and 2, without a ROS installation.
     'rosbags>=0.10',
 ]
-TEST = ['catkin_pkg>=1.0', 'hypothesis>=6.100', 'packaging>=23', 'pytest>=8']
+TEST = [
+    'catkin_pkg>=1.0',
+    'hypothesis>=6.100',
+    'packaging>=23',
+    'pytest>=8',
+    'pytest-xdist>=3.6',
+]
 # Builds plans on a PC without a GPU too; to run them, pycuda is needed besides. The second package
 # is NVIDIA's plug-in for ONNX Runtime: the libraries that the first one needs come with it alone.
 _PC = "sys_platform == 'linux' and platform_machine == 'x86_64'"

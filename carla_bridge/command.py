@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -61,9 +63,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: without the program's name; None takes those of the process.
 
     Returns:
-        The exit code.
+        The exit code; as the program itself, after the client was used, it does not return.
     """
-    args = _parser().parse_args(arguments)
+    code = _run(_parser().parse_args(arguments))
+    if arguments is None and 'carla' in sys.modules:
+        # Threads of the client abort the process while the interpreter is torn down.
+        logging.shutdown()
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def _run(args: argparse.Namespace) -> int:
     try:
         return int(args.run(args))
     except KeyboardInterrupt:

@@ -57,10 +57,12 @@ def test_what_the_image_shows_lies_in_the_mask_at_the_same_place(
     image = np.repeat(np.where(bright, 255, 0).astype(np.uint8)[..., None], 3, axis=2)
     tensor = tensor_from_image(image, SIZE, fit)
     mask = mask_from_output((tensor[..., 0] >= 128).astype(np.uint8), (height, width), fit)
-    rows, columns = placement(fit, (height, width), SIZE).image.slices
+    place = placement(fit, (height, width), SIZE)
+    rows, columns = place.image.slices
     wrong = mask[rows, columns] != bright[rows, columns]
     # Along the two edges, up to the size of a tensor's pixel.
-    pixel_rows, pixel_columns = -(-wrong.shape[0] // 40), -(-wrong.shape[1] // 40)
+    pixel_rows = -(-wrong.shape[0] // place.tensor.height)
+    pixel_columns = -(-wrong.shape[1] // place.tensor.width)
     assert wrong.sum() <= pixel_rows * wrong.shape[1] + pixel_columns * wrong.shape[0]
 
 

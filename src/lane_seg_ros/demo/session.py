@@ -138,6 +138,7 @@ class DemoSession:
                 'engine': self.engine,
                 'threads': self.threads,
                 'diagnostics_period_s': _DIAGNOSTICS_PERIOD_S,
+                'use_sim_time': self.source.simulated,
             },
             log=folder / 'node.log',
             remappings=self.source.remappings,

@@ -30,6 +30,7 @@ class Source(ABC):
         topics: of the camera and the node.
         coding: of the labels; None where there are none.
         remappings: of the node.
+        simulated: whether stamps are simulated time, told on /clock.
         scenes: their names; each is opened once, in this order.
         truth: whose labels they are.
         pictures: whether the listener may take every picture in full.
@@ -38,6 +39,7 @@ class Source(ABC):
     topics: Topics
     coding: Coding | None
     remappings: dict[str, str]
+    simulated: bool
     scenes: tuple[str, ...]
     truth: str
     pictures: bool
@@ -70,6 +72,7 @@ class CameraSource(Source):
         )
         self.coding = 'classes' if is_scene else None
         self.remappings = {}
+        self.simulated = False
         self.scenes = (request.input if is_scene else Path(request.input).name,)
         self.truth = "the scene's own labels"
         # At 1280x720 and 30 Hz their copies would slow down what is measured.
@@ -114,6 +117,7 @@ class MiniCarlaSource(Source):
         )
         self.coding = 'tags-0.9.14'
         self.remappings = {'image': self.topics.image, 'camera_info': self.topics.camera_info}
+        self.simulated = True
         count = max(len(request.towns), len(request.weathers))
         self._scenes = [
             (request.towns[i % len(request.towns)], request.weathers[i % len(request.weathers)])

@@ -38,7 +38,7 @@ def carla_api() -> ModuleType:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
     """Show what a child reported of a test that has the client in its own process."""
     if os.environ.get(CHILD) or 'carla_api' not in getattr(item, 'fixturenames', ()):
         return None
@@ -59,6 +59,9 @@ def pytest_runtest_protocol(item: pytest.Item) -> bool | None:
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    # What the test before this one left set up for it: nobody else takes it down where the next
+    # test is in another folder.
+    item.session._setupstate.teardown_exact(nextitem)
     return True
 
 
