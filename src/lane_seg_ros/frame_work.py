@@ -19,6 +19,8 @@ from lane_seg_ros.pipeline_stats import Stage
 
 __all__ = ['FrameWork']
 
+_LONGEST_AGE_MS = 3_600_000.0
+
 
 class FrameWork:
     """The way of an image from its message to the messages that come of it.
@@ -75,8 +77,10 @@ class FrameWork:
             'publish': (published_s - processed_s) * 1e3,
             'latency': (published_s - received_s) * 1e3,
         }
-        if picture.stamp_ns:
-            timings_ms['age'] = (self._clock.now().nanoseconds - picture.stamp_ns) / 1e6
+        age_ms = (self._clock.now().nanoseconds - picture.stamp_ns) / 1e6
+        # Farther apart than an hour: no stamp, or simulated time against the system's.
+        if abs(age_ms) < _LONGEST_AGE_MS:
+            timings_ms['age'] = age_ms
         self._camera.stats.count_mask(MappingProxyType(timings_ms))
         if self._outputs.timing.get_subscription_count():
             self._outputs.timing.publish(_timing_message(picture, timings_ms))
