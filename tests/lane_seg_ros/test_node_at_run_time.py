@@ -23,11 +23,12 @@ from onnx import TensorProto, helper, numpy_helper
 pytest.importorskip('rclpy')
 pytest.importorskip('openvino')
 
+from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from rclpy.qos import DurabilityPolicy, QoSProfile
-from sensor_msgs.msg import CompressedImage, Image
-from std_msgs.msg import Float64MultiArray
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Float64MultiArray, Header
 
 from tests.lane_seg_ros.node_process import Client, road_msg, running_node
 from tests.tiny_bundle import make_tiny_bundle, tiny_graph, tiny_spec
@@ -302,6 +303,60 @@ def test_a_taken_metrics_port_ends_the_start_with_its_number(bundle: Path, tmp_p
             assert node.wait() == 1
             assert f'expected port {port} of 127.0.0.1' in node.log
             assert 'Traceback' not in node.log
+
+
+def test_size_and_encoding_may_change_from_image_to_image(
+    bundle: Path, tmp_path: Path, client: Client
+) -> None:
+    with running_node(tmp_path / 'node.log', model=str(bundle)):
+        for number, (height, width) in enumerate([(48, 64), (96, 33), (24, 200), (48, 64)]):
+            mask = client.mask_of(road_msg(number, height=height, width=width))
+            assert (mask.height, mask.width) == (height, width)
+        grey = road_msg(9)
+        pixels = np.frombuffer(grey.data, np.uint8).reshape(48, 64, 3)
+        grey.encoding, grey.step, grey.data = 'mono8', 64, pixels[..., 0].tobytes()
+        assert ids_of(client.mask_of(grey)) == {0, 1, 2}
+
+
+def test_a_bundle_for_mapping_comes_under_one_stamp(
+    bundle: Path, tmp_path: Path, client: Client
+) -> None:
+    kinds = {'mask': Image, 'depth': Image, 'camera_info': CameraInfo}
+    kinds['depth_camera_info'] = CameraInfo
+    received: dict[str, list[Image | CameraInfo]] = {name: [] for name in kinds}
+    for name, kind in kinds.items():
+        topic = f'/lane_seg_node/bundle/{name}'
+        client.node.create_subscription(kind, topic, received[name].append, 10)
+    depths = client.node.create_publisher(Image, '/depth', 10)
+    depth_infos = client.node.create_publisher(CameraInfo, '/depth_camera_info', 10)
+    with running_node(
+        tmp_path / 'node.log', model=str(bundle), publish_bundle=True, bundle_tolerance_ms=5.0
+    ):
+        number = 0
+
+        def came() -> bool:
+            nonlocal number
+            number += 1
+            msg = road_msg(number)
+            stamp = msg.header.stamp
+            later = Header(
+                stamp=Time(sec=stamp.sec, nanosec=stamp.nanosec + 2_000_000), frame_id='depth'
+            )
+            client.infos.publish(CameraInfo(header=msg.header, height=48, width=64))
+            depth_infos.publish(CameraInfo(header=later, height=2, width=3))
+            depths.publish(
+                Image(header=later, height=2, width=3, encoding='32FC1', step=12, data=bytes(24))
+            )
+            client.images.publish(msg)
+            return all(received.values())
+
+        client.wait_until(came, 'a whole bundle')
+    stamps = [{item.header.stamp.sec for item in items} for items in received.values()]
+    assert set.intersection(*stamps)
+    depth = received['depth'][0]
+    assert isinstance(depth, Image)
+    assert (depth.header.frame_id, depth.encoding) == ('depth', '32FC1')
+    assert depth.header.stamp in [item.header.stamp for item in received['mask']]
 
 
 @pytest.mark.parametrize(
