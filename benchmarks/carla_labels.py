@@ -46,7 +46,7 @@ def main() -> None:
         for name in available_towns()
         for with_depth in (True, False)
     ]
-    Console().print(table_of(rows))
+    Console(width=180).print(table_of(rows))
     if args.json is not None:
         path = args.json / 'carla_labels.json' if args.json.is_dir() else args.json
         content = {
