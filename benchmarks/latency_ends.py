@@ -74,6 +74,7 @@ def listen(path: str, warm_up_s: float, seconds: float) -> None:
     sent: list[int] = []
     latency_ms: dict[int, float] = {}
     inference_ms: dict[int, float] = {}
+    stages_ms: dict[str, list[float]] = {}
 
     def stamp_ns(stamp: Time) -> int:
         return int(stamp.sec) * 10**9 + int(stamp.nanosec)
@@ -87,6 +88,8 @@ def listen(path: str, warm_up_s: float, seconds: float) -> None:
         labels = [dimension.label for dimension in msg.layout.dim]
         number = labels.index('inference_ms') if labels else 1
         inference_ms[round(msg.data[0] * 1e6)] = msg.data[number]
+        for label, value in zip(labels[1:], msg.data[1:], strict=False):
+            stages_ms.setdefault(label, []).append(value)
 
     qos = image_qos('reliable', depth=30)
     node.create_subscription(Image, 'lane_seg_node/mask', on_mask, qos)
@@ -112,6 +115,7 @@ def listen(path: str, warm_up_s: float, seconds: float) -> None:
         'overhead_ms': [latency - inference for latency, inference in pairs],
         'latency_ms': [latency for latency, _ in pairs],
         'inference_ms': [inference for _, inference in pairs],
+        'stages_ms': {name: float(np.median(values)) for name, values in stages_ms.items()},
     }
     Path(path).write_text(json.dumps(result), encoding='utf-8')
 

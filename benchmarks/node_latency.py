@@ -57,6 +57,7 @@ class Run:
         overhead_ms: of each mask.
         latency_ms: of each mask, inference included.
         inference_ms: of each mask.
+        stages_ms: {stage: median} as the node tells it, the warm-up included.
     """
 
     contender: str
@@ -67,6 +68,7 @@ class Run:
     overhead_ms: list[float]
     latency_ms: list[float]
     inference_ms: list[float]
+    stages_ms: dict[str, float]
 
 
 def main() -> int:
@@ -227,6 +229,7 @@ def rows_of(
                 'overhead_ms': dataclasses.asdict(overhead),
                 'latency_ms': dataclasses.asdict(latency),
                 'inference_ms': dataclasses.asdict(inference),
+                'stages_ms_of_the_last_run': own[-1].stages_ms,
                 'overhead_p50_ms_of_each_run': [
                     statistics.median(r.overhead_ms) if r.overhead_ms else None for r in own
                 ],

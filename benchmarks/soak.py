@@ -3,8 +3,8 @@
     python benchmarks/soak.py --json
     python benchmarks/soak.py --minutes 5 --size 640x360
 
-Camera, node and listener are three processes, as in node_latency.py. The node's memory is read once
-a second; growth is the difference of the medians of the first and the last minute after the
+Camera, node and listener are three processes, as in node_latency.py. The node's memory is read
+once a second; growth is the difference of the medians of the first and the last minute after the
 warm-up, and the slope of a straight line is told as well. Exit code 1: it grew by more than
 --most-growth, or a frame was lost.
 """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
@@ -22,6 +23,8 @@ from lane_seg_ros.middleware import prepare_middleware
 __all__ = ['run_node']
 
 _Node = TypeVar('_Node', bound=Node)
+
+_SWITCH_INTERVAL_S = 1e-4
 
 
 def run_node(
@@ -52,6 +55,9 @@ def run_node(
     # The cores are for the engine's threads. OpenCV's own pool would be woken for operations of
     # less than a millisecond, and compete with them.
     cv2.setNumThreads(1)
+    # By default a thread that waits for the interpreter may have to for 5 ms: an image would lie in
+    # its mailbox while the executor does its own housekeeping.
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     node: _Node | None = None
     try:
         rclpy.init(args=args)
