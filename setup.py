@@ -169,7 +169,7 @@ setup(
     python_requires='>=3.10,<3.13',
     packages=packages(),
     package_dir={name: f'src/{name}' for name in SRC_PACKAGES},
-    package_data={'lane_seg_ros': ['*.xml']},
+    package_data={'lane_seg_ros': ['*.xml'], 'lane_seg_ros.security': ['*.xml']},
     data_files=data_files(),
     install_requires=INSTALL_REQUIRES,
     extras_require=EXTRAS,

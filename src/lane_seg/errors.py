@@ -6,7 +6,7 @@ from typing import Literal
 
 __all__ = ['BundleError', 'EngineError', 'ImageError', 'ImageErrorCause', 'LaneSegError']
 
-ImageErrorCause = Literal['encoding', 'truncated', 'step', 'size', 'type']
+ImageErrorCause = Literal['encoding', 'truncated', 'step', 'size', 'type', 'compressed']
 
 
 class LaneSegError(Exception):
@@ -27,7 +27,8 @@ class ImageError(LaneSegError):
     Attributes:
         cause: short stable key, for counting: 'encoding' (not supported), 'truncated' (less data
             than rows x step), 'step' (row shorter than width x channels), 'size' (zero or
-            inconsistent), 'type' (not a uint8 BGR array, not an image file).
+            inconsistent), 'type' (not a uint8 BGR array, not an image file), 'compressed' (JPEG
+            or PNG data that cannot be decoded).
     """
 
     def __init__(self, message: str, *, cause: ImageErrorCause) -> None:

@@ -1,34 +1,61 @@
-"""A slot for one item between two threads: the newest wins, what it replaced is counted."""
+"""Slots for one item each between threads: the newest wins, what it replaced is counted."""
 
 from __future__ import annotations
 
 import threading
+import time
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-__all__ = ['Mailbox']
+__all__ = ['Drops', 'Mailboxes']
 
 T = TypeVar('T')
 
 
-class Mailbox(Generic[T]):
-    """Hands the newest item from a producer to a consumer.
+@dataclass
+class Drops:
+    """Items of one slot that were replaced before anybody fetched them.
 
-    A queue between camera and network grows old; here an item that was not fetched in time is
-    replaced by its successor and counted in `dropped`.
+    Attributes:
+        newer: because the consumer was busy.
+        held: because the slot was on hold.
     """
 
-    def __init__(self) -> None:
-        self._condition = threading.Condition()
-        self._item: T | None = None
-        self._closed = False
-        self._dropped = 0
+    newer: int = 0
+    held: int = 0
 
     @property
-    def dropped(self) -> int:
-        """Number of items that were replaced before anybody fetched them."""
-        return self._dropped
+    def total(self) -> int:
+        """All of them."""
+        return self.newer + self.held
 
-    def put(self, item: T) -> bool:
+
+class Mailboxes(Generic[T]):
+    """Hands the newest item of each of several producers to one consumer, in fair turns.
+
+    A queue between camera and network grows old; here an item that was not fetched in time is
+    replaced by its successor and counted. Of the slots that have an item, the one that was served
+    longest ago is next, so that a fast camera does not starve a slow one.
+
+    Args:
+        slots: number of producers.
+    """
+
+    def __init__(self, slots: int = 1) -> None:
+        self._condition = threading.Condition()
+        self._items: list[T | None] = [None] * slots
+        self._drops = [Drops() for _ in range(slots)]
+        self._held_until_s = [0.0] * slots
+        # Slots in the order in which they are served when all have something.
+        self._turns = list(range(slots))
+        self._closed = False
+
+    def drops(self, slot: int = 0) -> Drops:
+        """Return what was replaced in a slot so far."""
+        with self._condition:
+            return Drops(self._drops[slot].newer, self._drops[slot].held)
+
+    def put(self, item: T, slot: int = 0) -> bool:
         """Leave an item; never waits. Returns True if it replaced an older one.
 
         After `close` the item is ignored.
@@ -36,34 +63,66 @@ class Mailbox(Generic[T]):
         with self._condition:
             if self._closed:
                 return False
-            replaced = self._item is not None
-            self._dropped += replaced
-            self._item = item
+            replaced = self._items[slot] is not None
+            if replaced:
+                drops = self._drops[slot]
+                if time.monotonic() < self._held_until_s[slot]:
+                    drops.held += 1
+                else:
+                    drops.newer += 1
+            self._items[slot] = item
             self._condition.notify()
             return replaced
 
-    def get(self, timeout_s: float | None = None) -> T | None:
-        """Fetch the newest item, waiting for one.
+    def hold(self, until_s: float, slot: int = 0) -> None:
+        """Keep a slot's items back until a time of `time.monotonic()`; newer ones replace them."""
+        with self._condition:
+            self._held_until_s[slot] = until_s
+
+    def get(self, timeout_s: float | None = None) -> tuple[int, T] | None:
+        """Fetch the newest item of the slot whose turn it is, waiting for one.
 
         Args:
             timeout_s: longest wait in seconds; None waits until `put` or `close`.
 
         Returns:
-            The item, or None when the time ran out or the mailbox was closed.
+            (slot, item), or None when the time ran out or the mailboxes were closed.
         """
+        end_s = None if timeout_s is None else time.monotonic() + timeout_s
         with self._condition:
-            self._condition.wait_for(lambda: self._item is not None or self._closed, timeout_s)
-            item, self._item = self._item, None
-            return None if self._closed else item
+            while not self._closed:
+                now_s = time.monotonic()
+                for slot in self._turns:
+                    item = self._items[slot]
+                    if item is not None and now_s >= self._held_until_s[slot]:
+                        self._items[slot] = None
+                        self._turns.remove(slot)
+                        self._turns.append(slot)
+                        return slot, item
+                if end_s is not None and now_s >= end_s:
+                    return None
+                self._condition.wait(self._patience_s(now_s, end_s))
+            return None
 
     def close(self) -> None:
-        """Wake the consumer for good; an item that still lies here is let go."""
+        """Wake the consumer for good; items that still lie here are let go."""
         with self._condition:
             self._closed = True
-            self._item = None
+            self._items = [None] * len(self._items)
             self._condition.notify_all()
 
     @property
     def closed(self) -> bool:
         """Whether `close` was called."""
         return self._closed
+
+    def _patience_s(self, now_s: float, end_s: float | None) -> float | None:
+        """How long nothing can happen by itself: to the end of the wait or of a hold."""
+        ends = [
+            held_s
+            for item, held_s in zip(self._items, self._held_until_s, strict=True)
+            if item is not None
+        ]
+        if end_s is not None:
+            ends.append(end_s)
+        return max(0.0, min(ends) - now_s) if ends else None

@@ -54,6 +54,17 @@ class Painter:
         self._few_ids = [int(number) for number in ids] if 0 < ids.size <= _FEW_CLASSES else []
         self._fills: list[NDArray[np.uint8]] = []
 
+    def colour(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Paint a mask in the colours of its classes.
+
+        Args:
+            mask: (H, W) uint8 class ids.
+
+        Returns:
+            (H, W, 3) uint8 BGR; ids that are none of a class are black.
+        """
+        return np.asarray(cv2.applyColorMap(mask, self._palette), dtype=np.uint8)
+
     def draw(self, image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Blend the mask's colours over the image.
 

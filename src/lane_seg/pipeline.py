@@ -11,6 +11,7 @@ import numpy as np
 from lane_seg.overlay import Painter
 from lane_seg.postprocess import mask_from_output
 from lane_seg.preprocess import tensor_from_image
+from lane_seg.specks import remove_specks
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from lane_seg.engines import Engine
 
 __all__ = ['LanePipeline', 'LaneResult']
+
+_BACKGROUND = 'background'
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,11 @@ class LanePipeline:
         bundle: the model.
         engine: an open engine for that model; it stays the caller's to close.
         alpha: opacity of overlay colours, 0..1.
+
+    Attributes:
+        min_blob_area: connected areas of a class, background excepted, of fewer pixels of the
+            camera image than this go to the class around them; 0 keeps everything. May be
+            changed between frames.
     """
 
     def __init__(self, bundle: ModelBundle, engine: Engine, alpha: float = 0.5) -> None:
@@ -54,6 +62,8 @@ class LanePipeline:
         self._painter = Painter(bundle.classes, alpha=alpha)
         self._tensor = np.empty((bundle.height, bundle.width, 3), np.uint8)
         self._mask = np.empty((0, 0), np.uint8)
+        self.min_blob_area = 0
+        self._cleaned_ids = tuple(info.id for info in bundle.classes if info.name != _BACKGROUND)
 
     @property
     def alpha(self) -> float:
@@ -82,6 +92,10 @@ class LanePipeline:
         output = self.engine.infer(tensor)
         inferred = time.perf_counter()
         image_hw = (image.shape[0], image.shape[1])
+        if self.min_blob_area > 0:
+            # At the model's size there are fewer pixels to look at than at the camera's.
+            shrink = output.size / (image_hw[0] * image_hw[1])
+            output = remove_specks(output, self._cleaned_ids, self.min_blob_area * shrink)
         if self._mask.shape != image_hw:
             self._mask = np.empty(image_hw, np.uint8)
         mask = mask_from_output(output, image_hw, bundle.fit, out=self._mask)
@@ -92,6 +106,10 @@ class LanePipeline:
             inference_ms=(inferred - prepared) * 1e3,
             postprocess_ms=(done - inferred) * 1e3,
         )
+
+    def colour(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Paint a mask in the colours of its classes: (H, W, 3) uint8 BGR."""
+        return self._painter.colour(mask)
 
     def draw(self, image: NDArray[np.uint8], mask: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Blend a mask over its image: (H, W, 3) uint8 BGR, a buffer the next call overwrites."""

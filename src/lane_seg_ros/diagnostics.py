@@ -1,72 +1,50 @@
-"""What the node counts and measures, and how it says so on /diagnostics.
-
-Threads: `PipelineStats` is written by the executor thread (frames received) and by the inference
-thread (everything else) and read by the executor thread; one lock guards it. The rest of this
-module is pure functions of frozen values.
-"""
+"""What is counted of the pipeline, as /diagnostics says it: pure functions of frozen values."""
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Literal, get_args
+from typing import Literal
 
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus, KeyValue
 
-from lane_seg.errors import ImageErrorCause
-from lane_seg.timing import TimingSummary, TimingWindow
+from lane_seg_ros.pipeline_stats import DropCause, PipelineCounts
 
-__all__ = [
-    'NodeState',
-    'PipelineCounts',
-    'PipelineStats',
-    'Stage',
-    'Throttle',
-    'diagnostic_array',
-    'status_from_counts',
-]
+__all__ = ['NodeState', 'Phase', 'diagnostic_array', 'status_from_counts']
 
-# In the order of a frame's way. 'latency' is image received -> mask published, on a monotonic
-# clock; 'age' is the camera's stamp -> mask published, on the node's clock: it tells the truth
-# only where camera and node share a clock.
-Stage = Literal[
-    'convert', 'preprocess', 'inference', 'postprocess', 'publish', 'overlay', 'latency', 'age'
-]
-_STAGES: tuple[Stage, ...] = get_args(Stage)
-_CAUSES: tuple[ImageErrorCause, ...] = get_args(ImageErrorCause)
-# Ten seconds of a 30 Hz camera: long enough for a p99, short enough to show a change.
-_WINDOW_FRAMES = 300
-
-
-@dataclass(frozen=True)
-class PipelineCounts:
-    """Totals since the start, and timings of the last frames."""
-
-    frames_received: int = 0
-    frames_dropped: int = 0
-    masks_published: int = 0
-    overlays_published: int = 0
-    inference_errors: int = 0
-    bad_images: Mapping[ImageErrorCause, int] = field(
-        default_factory=lambda: MappingProxyType(dict.fromkeys(_CAUSES, 0))
-    )
-    timings: Mapping[Stage, TimingSummary] = field(default_factory=lambda: MappingProxyType({}))
-
-    @property
-    def bad_images_total(self) -> int:
-        """Images that were refused, for whatever cause."""
-        return sum(self.bad_images.values())
+Phase = Literal['unconfigured', 'inactive', 'active']
+# Those held back by the rate that was asked for are not.
+_DROPS_WORTH_A_WARNING: dict[DropCause, str] = {
+    'newer': 'a newer one was there',
+    'stale': 'older than max_age_ms; do camera and node share a clock?',
+}
 
 
 @dataclass(frozen=True)
 class NodeState:
-    """What the node is doing and with what, as far as diagnostics tell it."""
+    """What the node is doing and with what, as far as diagnostics tell it.
 
-    phase: Literal['unconfigured', 'inactive', 'active']
+    Attributes:
+        phase: of the lifecycle.
+        failure: why it deactivated itself, '' if it did not.
+        asleep: it is lazy, and nobody listens.
+        inference_alive: whether the inference thread runs.
+        seconds_without_image: of this camera.
+        image_topic: of this camera, resolved.
+        image_publishers: how many publish there.
+        engine: that really runs.
+        engine_threads: of it.
+        model: name of the bundle.
+        model_version: of the bundle.
+        model_sha256: of its ONNX file.
+        host: {name: value} of temperatures and power mode, as far as they can be read.
+    """
+
+    phase: Phase
+    failure: str = ''
+    asleep: bool = False
     inference_alive: bool = False
     seconds_without_image: float = 0.0
     image_topic: str = 'image'
@@ -76,85 +54,7 @@ class NodeState:
     model: str = ''
     model_version: str = ''
     model_sha256: str = ''
-
-
-class PipelineStats:
-    """Counters and timing windows of the pipeline; safe to use from several threads."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._frames_received = 0
-        self._masks_published = 0
-        self._overlays_published = 0
-        self._inference_errors = 0
-        self._bad_images: dict[ImageErrorCause, int] = dict.fromkeys(_CAUSES, 0)
-        self._windows = {stage: TimingWindow(_WINDOW_FRAMES) for stage in _STAGES}
-
-    def count_frame(self) -> None:
-        """An image message arrived."""
-        with self._lock:
-            self._frames_received += 1
-
-    def count_mask(self, timings_ms: Mapping[Stage, float]) -> None:
-        """A mask was published; `timings_ms` says how long each stage of its frame took."""
-        with self._lock:
-            self._masks_published += 1
-            for stage, milliseconds in timings_ms.items():
-                self._windows[stage].add(milliseconds)
-
-    def count_overlay(self, overlay_ms: float) -> None:
-        """An overlay was drawn and published."""
-        with self._lock:
-            self._overlays_published += 1
-            self._windows['overlay'].add(overlay_ms)
-
-    def count_bad_image(self, cause: ImageErrorCause) -> None:
-        """An image was refused."""
-        with self._lock:
-            self._bad_images[cause] += 1
-
-    def count_inference_error(self) -> None:
-        """The pipeline raised an exception on a good image."""
-        with self._lock:
-            self._inference_errors += 1
-
-    def counts(self, *, frames_dropped: int) -> PipelineCounts:
-        """The present state; the drops are counted by the mailboxes, so they are handed in."""
-        with self._lock:
-            return PipelineCounts(
-                frames_received=self._frames_received,
-                frames_dropped=frames_dropped,
-                masks_published=self._masks_published,
-                overlays_published=self._overlays_published,
-                inference_errors=self._inference_errors,
-                bad_images=MappingProxyType(dict(self._bad_images)),
-                timings=MappingProxyType(
-                    {stage: window.summary() for stage, window in self._windows.items()}
-                ),
-            )
-
-
-class Throttle:
-    """Lets one message per key and period through; rclpy's own throttle is per source line."""
-
-    def __init__(self, period_s: float) -> None:
-        self._period_s = period_s
-        self._last_s: dict[str, float] = {}
-        self._suppressed: dict[str, int] = {}
-
-    def admit(self, key: str) -> int | None:
-        """Whether a message of this key may be logged now.
-
-        Returns:
-            None: not now; else the number of messages held back since the last one.
-        """
-        now_s = time.monotonic()
-        last_s = self._last_s.get(key)
-        if last_s is not None and now_s - last_s < self._period_s:
-            self._suppressed[key] = self._suppressed.get(key, 0) + 1
-            return None
-        self._last_s[key] = now_s
-        return self._suppressed.pop(key, 0)
+    host: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def status_from_counts(
@@ -182,6 +82,8 @@ def status_from_counts(
         level, message = DiagnosticStatus.ERROR, '; '.join(errors + warnings)
     elif warnings:
         level, message = DiagnosticStatus.WARN, '; '.join(warnings)
+    elif state.asleep:
+        level, message = DiagnosticStatus.OK, 'asleep: nobody listens to any output (lazy)'
     elif state.phase == 'active':
         level, message = DiagnosticStatus.OK, f'{fps:.1f} masks per second'
     else:
@@ -205,14 +107,15 @@ def status_from_counts(
                 **_timing_values(counts),
                 'seconds_without_image': f'{state.seconds_without_image:.2f}',
                 'image_publishers': str(state.image_publishers),
+                **state.host,
             }.items()
         ],
     )
 
 
-def diagnostic_array(status: DiagnosticStatus, *, stamp: Time) -> DiagnosticArray:
+def diagnostic_array(statuses: Sequence[DiagnosticStatus], *, stamp: Time) -> DiagnosticArray:
     """The message for /diagnostics."""
-    array = DiagnosticArray(status=[status])
+    array = DiagnosticArray(status=list(statuses))
     array.header.stamp = stamp
     return array
 
@@ -230,10 +133,13 @@ def _complaints(
         refused = total - before.bad_images[cause]
         if refused:
             warnings.append(f'{refused} bad images since the last report ({cause})')
-    dropped = counts.frames_dropped - before.frames_dropped
-    if dropped:
-        warnings.append(f'{dropped} frames dropped since the last report: a newer one was there')
-    if state.phase == 'active':
+    for drop_cause, said in _DROPS_WORTH_A_WARNING.items():
+        dropped = counts.dropped[drop_cause] - before.dropped[drop_cause]
+        if dropped:
+            warnings.append(f'{dropped} frames dropped since the last report: {said}')
+    if state.failure:
+        errors.append(f'deactivated itself: {state.failure}')
+    if state.phase == 'active' and not state.asleep:
         if not state.inference_alive:
             errors.append('the inference thread has ended: deactivate and activate the node')
         if state.seconds_without_image > stale_after_s:
@@ -260,6 +166,7 @@ def _count_values(counts: PipelineCounts) -> dict[str, str]:
         'masks_published': str(counts.masks_published),
         'overlays_published': str(counts.overlays_published),
         'frames_dropped': str(counts.frames_dropped),
+        **{f'frames_dropped.{cause}': str(total) for cause, total in counts.dropped.items()},
         'inference_errors': str(counts.inference_errors),
         'bad_images': str(counts.bad_images_total),
         **{f'bad_images.{cause}': str(total) for cause, total in counts.bad_images.items()},

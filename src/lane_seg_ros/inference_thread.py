@@ -5,79 +5,78 @@ from __future__ import annotations
 import threading
 import time
 import traceback
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
+from typing import Protocol
 
-import numpy as np
-from numpy.typing import NDArray
 from rclpy.node import Node
-from rclpy.publisher import Publisher
-from sensor_msgs.msg import CameraInfo, Image
-from std_msgs.msg import Header
 
 from lane_seg.errors import ImageError
-from lane_seg.mailbox import Mailbox
-from lane_seg.pipeline import LanePipeline
-from lane_seg_ros.diagnostics import PipelineStats, Stage, Throttle
-from lane_seg_ros.image_messages import image_from_msg, msg_from_image
+from lane_seg.mailbox import Drops, Mailboxes
+from lane_seg_ros.camera import Camera
+from lane_seg_ros.frame_work import FrameWork
+from lane_seg_ros.loaded_model import LoadedModel
 from lane_seg_ros.parameters import LaneSegParameters
+from lane_seg_ros.pictures import Payload, stamp_of
+from lane_seg_ros.pipeline_stats import Throttle
 
-__all__ = ['InferenceThread', 'Outputs', 'Settings']
+__all__ = ['HasConfig', 'InferenceThread']
 
 _LOG_PERIOD_S = 5.0
-# The thread looks up from an empty mailbox this often, in case a wake-up went by.
+# The thread looks up from empty mailboxes this often, in case a wake-up went by.
 _IDLE_S = 0.5
 # An inference takes milliseconds; a thread that has not ended after this long hangs in a driver.
 _JOIN_TIMEOUT_S = 1.5
 
 
-@dataclass(frozen=True)
-class Outputs:
-    """The publishers of the results."""
-
-    mask: Publisher
-    overlay: Publisher
-    camera_info: Publisher
-
-
-@dataclass
-class Settings:
-    """What may change while the thread runs: the node replaces each value, never edits one."""
+class HasConfig(Protocol):
+    """Where the parameters are found as they are now: replaced as a whole, never edited."""
 
     config: LaneSegParameters
-    camera_info: CameraInfo | None = None
 
 
 @dataclass(frozen=True)
 class _Frame:
-    """An image on its way through the mailbox."""
+    """An image on its way through its mailbox."""
 
-    msg: Image
+    payload: Payload
     received_s: float
 
 
 class InferenceThread:
-    """Takes the newest image, runs the pipeline, publishes; from construction to `stop`."""
+    """Takes the newest image of each camera in turn, runs the model, publishes; until `stop`.
+
+    Args:
+        model: to begin with; it is closed by this thread when `replace_model` brings another, and
+            by its owner otherwise.
+        cameras: with open outputs.
+        settings: hold the parameters.
+        node: for clock, context and log.
+        on_failures: is told, in this thread, that the engine has failed so often in a row that
+            going on makes no sense.
+    """
 
     def __init__(
         self,
-        pipeline: LanePipeline,
-        outputs: Outputs,
-        settings: Settings,
-        stats: PipelineStats,
+        model: LoadedModel,
+        cameras: Sequence[Camera],
+        settings: HasConfig,
         *,
         node: Node,
+        on_failures: Callable[[str], None],
     ) -> None:
-        self._pipeline = pipeline
-        self._outputs = outputs
+        self._model = model
+        self._next_model: LoadedModel | None = None
+        self._cameras = tuple(cameras)
         self._settings = settings
-        self._stats = stats
+        self._on_failures = on_failures
         self._context = node.context
         self._clock = node.get_clock()
         self._logger = node.get_logger()
+        self._works = tuple(FrameWork(camera, self._clock, self._logger) for camera in cameras)
         self._throttle = Throttle(_LOG_PERIOD_S)
-        self._warned_of_camera_info = False
-        self._mailbox: Mailbox[_Frame] = Mailbox()
+        self._failures = 0
+        self._mailboxes: Mailboxes[_Frame] = Mailboxes(len(self._cameras))
         self._stop = threading.Event()
         # A daemon, so that a driver that never returns cannot keep the process from its end.
         self._thread = threading.Thread(target=self._loop, name='inference', daemon=True)
@@ -89,100 +88,87 @@ class InferenceThread:
         return self._thread.is_alive()
 
     @property
-    def dropped(self) -> int:
-        """Images that a newer one replaced before they were taken."""
-        return self._mailbox.dropped
+    def model(self) -> LoadedModel:
+        """The model that runs."""
+        return self._model
 
-    def put(self, msg: Image) -> None:
+    def drops(self, camera: int) -> Drops:
+        """Images of a camera that a newer one replaced before they were taken."""
+        return self._mailboxes.drops(camera)
+
+    def put(self, payload: Payload, camera: int) -> None:
         """Hand over an image; it replaces one that has not been taken yet."""
-        self._mailbox.put(_Frame(msg, time.perf_counter()))
+        self._mailboxes.put(_Frame(payload, time.perf_counter()), camera)
+
+    def replace_model(self, model: LoadedModel) -> None:
+        """Let another model take over between two images; the present one is closed then."""
+        self._next_model = model
 
     def stop(self) -> bool:
         """End the thread after the image in work; False where it hangs."""
         self._stop.set()
-        self._mailbox.close()
+        self._mailboxes.close()
         self._thread.join(_JOIN_TIMEOUT_S)
         return not self._thread.is_alive()
 
     def _loop(self) -> None:
         while not self._stop.is_set():
-            frame = self._mailbox.get(_IDLE_S)
-            if frame is None:
+            found = self._mailboxes.get(_IDLE_S)
+            self._take_over()
+            if found is None:
                 continue
+            number, frame = found
+            camera = self._cameras[number]
             try:
-                self._process(frame)
+                self._process(number, frame)
+                self._failures = 0
             except ImageError as error:
-                self._stats.count_bad_image(error.cause)
-                self._log(f'bad image ({error.cause}): {error}', key=error.cause)
+                camera.stats.count_bad_image(error.cause)
+                self._log(f'bad image ({error.cause}): {error}', key=camera.name + error.cause)
             except Exception as error:  # one bad moment of an engine must not end the node
                 if not self._context.ok():
                     return  # the process is going down, and publishing failed for that reason
-                self._stats.count_inference_error()
-                self._log(
-                    f'an image was lost to an error: {error}\n{traceback.format_exc()}',
-                    key=type(error).__name__,
-                )
+                camera.stats.count_inference_error()
+                self._count_failure(error, camera)
+        self._take_over()
 
-    def _process(self, frame: _Frame) -> None:
-        """Convert, infer, publish, count."""
-        config = self._settings.config
-        header = frame.msg.header
-        start_s = time.perf_counter()
-        image = image_from_msg(frame.msg)
-        converted_s = time.perf_counter()
-        result = self._pipeline.process(image)
-        processed_s = time.perf_counter()
-        self._outputs.mask.publish(msg_from_image(result.mask, encoding='mono8', header=header))
-        published_s = time.perf_counter()
-
-        timings_ms: dict[Stage, float] = {
-            'convert': (converted_s - start_s) * 1e3,
-            'preprocess': result.preprocess_ms,
-            'inference': result.inference_ms,
-            'postprocess': result.postprocess_ms,
-            'publish': (published_s - processed_s) * 1e3,
-            'latency': (published_s - frame.received_s) * 1e3,
-        }
-        stamp_ns = header.stamp.sec * 10**9 + header.stamp.nanosec
-        if stamp_ns:  # zero: the driver does not stamp its images
-            timings_ms['age'] = (self._clock.now().nanoseconds - stamp_ns) / 1e6
-        self._stats.count_mask(MappingProxyType(timings_ms))
-
-        if config.publish_camera_info:
-            self._publish_camera_info(frame.msg)
-        if config.publish_overlay and self._outputs.overlay.get_subscription_count():
-            self._publish_overlay(image, result.mask, header, alpha=config.overlay_alpha)
-
-    def _publish_camera_info(self, msg: Image) -> None:
-        """The latest camera info under the image's header, where it is about such images."""
-        info = self._settings.camera_info
-        if info is None:
+    def _take_over(self) -> None:
+        """Let the model that waits, if any, be the one that runs."""
+        model, self._next_model = self._next_model, None
+        if model is None:
             return
-        if (info.height, info.width) != (msg.height, msg.width):
-            if not self._warned_of_camera_info:
-                self._warned_of_camera_info = True
-                self._logger.warning(
-                    f'camera_info is for images of {info.height} x {info.width}, but they are '
-                    f'{msg.height} x {msg.width} (height x width): ~/camera_info is not '
-                    'published; check that both topics are of the same camera'
-                )
-            return
-        info.header = msg.header
-        self._outputs.camera_info.publish(info)
+        old, self._model = self._model, model
+        self._failures = 0
+        old.close()
+        self._logger.info(f'{model} from now on')
 
-    def _publish_overlay(
-        self,
-        image: NDArray[np.uint8],
-        mask: NDArray[np.uint8],
-        header: Header,
-        *,
-        alpha: float,
-    ) -> None:
-        start_s = time.perf_counter()
-        self._pipeline.alpha = alpha
-        overlay = self._pipeline.draw(image, mask)
-        self._outputs.overlay.publish(msg_from_image(overlay, encoding='bgr8', header=header))
-        self._stats.count_overlay((time.perf_counter() - start_s) * 1e3)
+    def _process(self, number: int, frame: _Frame) -> None:
+        """Process an image, unless its time is over."""
+        config, camera = self._settings.config, self._cameras[number]
+        if config.max_rate_hz > 0.0:
+            self._mailboxes.hold(time.monotonic() + 1.0 / config.max_rate_hz, number)
+        if config.max_age_ms > 0.0:
+            stamp_ns = stamp_of(frame.payload)
+            age_ms = (self._clock.now().nanoseconds - stamp_ns) / 1e6
+            if stamp_ns and age_ms > config.max_age_ms:
+                camera.stats.count_stale()
+                return
+        self._works[number].process(
+            self._model.pipelines[number], frame.payload, config, received_s=frame.received_s
+        )
+
+    def _count_failure(self, error: Exception, camera: Camera) -> None:
+        """Note a failure of the engine; after too many in a row, say so to the node."""
+        self._failures += 1
+        self._log(
+            f'an image was lost to an error: {error}\n{traceback.format_exc()}',
+            key=camera.name + type(error).__name__,
+        )
+        if self._failures == self._settings.config.max_engine_failures:
+            self._on_failures(
+                f'the engine failed on {self._failures} images in a row, the last time with: '
+                f'{error}'
+            )
 
     def _log(self, text: str, *, key: str) -> None:
         """Log an error at most once per key and period, and say how many went unsaid."""

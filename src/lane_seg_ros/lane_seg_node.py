@@ -1,17 +1,18 @@
-"""The node: a camera topic in, lane mask and overlay topics out, each with the camera's header.
+"""The node: camera topics in, lane mask and overlay topics out, each with its camera's header.
 
-Threading model. Two threads, one slot between them:
+Threading model. Two threads, one slot per camera between them:
 
 - The executor thread (single-threaded) runs every ROS callback: images, camera info, parameters,
-  lifecycle transitions, the diagnostics timer. It never touches a pixel: an image goes into the
-  mailbox, where it replaces an older one that nobody has taken yet (counted as a drop).
-- The inference thread lives from activate to deactivate. It takes the newest image, converts it,
-  runs the pipeline, and publishes the mask, then the camera info, then the overlay.
+  lifecycle transitions, timers. It never touches a pixel: an image goes, as the bytes that came,
+  into its camera's slot, where it replaces an older one that nobody has taken yet (counted).
+- The inference thread lives from activate to deactivate. It takes the newest image of each camera
+  in turn, reads it, runs the model, publishes the mask, then what else is listened to.
 
 So a slow engine delays no callback, and a mask is never older than one frame more than it must be.
-What both threads touch: the mailbox and `PipelineStats` (each has its lock) and `Settings` (whose
-values are replaced, not edited). Publishers and the pipeline are made before the inference thread
-starts and freed after it was joined.
+What both threads touch: the mailboxes and `PipelineStats` (each has its lock), the parameters
+(replaced, not edited) and a camera's last camera info. Publishers and the model are made before
+the inference thread starts and freed after it was joined; a model that replaces it at run time is
+loaded in a thread of its own (`model_switch`) and handed over between two images.
 
 Lifecycle: configure loads the model and opens the engine, activate subscribes and starts the
 thread, deactivate and cleanup undo them. With `autostart` (the default) main() does the first two.
@@ -24,85 +25,84 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import cast
 
-import numpy as np
-from diagnostic_msgs.msg import DiagnosticArray
-from lifecycle_msgs.srv import ChangeState
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.parameter import Parameter
-from rclpy.publisher import Publisher
-from rclpy.service import Service
-from rclpy.subscription import Subscription
-from sensor_msgs.msg import CameraInfo, Image
 
 from lane_seg.bundle import ModelBundle
-from lane_seg.engines import Engine, EngineName, open_engine
 from lane_seg.errors import LaneSegError
-from lane_seg.pipeline import LanePipeline
-from lane_seg_ros.diagnostics import (
-    NodeState,
-    PipelineCounts,
-    PipelineStats,
-    diagnostic_array,
-    status_from_counts,
-)
-from lane_seg_ros.inference_thread import InferenceThread, Outputs, Settings
+from lane_seg.mailbox import Drops
+from lane_seg_ros.camera import Camera
+from lane_seg_ros.diagnostics import Phase
+from lane_seg_ros.image_cdr import rclpy_agrees
+from lane_seg_ros.inference_thread import InferenceThread
+from lane_seg_ros.label_info import LabelInfoOutput
+from lane_seg_ros.lifecycle_guard import refuse_invalid_transitions
+from lane_seg_ros.loaded_model import LoadedModel
+from lane_seg_ros.model_switch import ModelSwitch, Switched
 from lane_seg_ros.node_main import run_node
 from lane_seg_ros.parameters import LaneSegParameters, declare_parameters, updated_parameters
-from lane_seg_ros.qos import image_qos, publisher_events, subscription_events
+from lane_seg_ros.pictures import Payload
+from lane_seg_ros.reporter import Reporter
 
 __all__ = ['LaneSegNode', 'main']
 
 _NODE_NAME = 'lane_seg_node'
-
-
-@dataclass(frozen=True)
-class _Model:
-    """What configure loads."""
-
-    bundle: ModelBundle
-    engine: Engine
-    pipeline: LanePipeline
+# How often a lazy node looks whether somebody listens.
+_LOOK_S = 0.2
 
 
 class LaneSegNode(LifecycleNode):
-    """Lane segmentation of one camera; see the module's docstring for threads and states."""
+    """Lane segmentation of cameras; see the module's docstring for threads and states.
+
+    Attributes:
+        config: the parameters as they are now.
+        cameras: in the order of the parameter.
+        failure: why the node deactivated itself, until it is activated again.
+    """
 
     def __init__(self, *, parameter_overrides: Sequence[Parameter] = ()) -> None:
         super().__init__(_NODE_NAME, parameter_overrides=list(parameter_overrides))
-        self._settings = Settings(declare_parameters(self))
+        self.config: LaneSegParameters = declare_parameters(self)
         self.add_on_set_parameters_callback(self._on_set_parameters)
-
-        self._model: _Model | None = None
-        self._outputs: Outputs | None = None
+        self.cameras = tuple(Camera(self, name) for name in self.config.cameras)
+        self.failure = ''
+        self._model: LoadedModel | None = None
         self._thread: InferenceThread | None = None
-        self._inputs: tuple[Subscription, ...] = ()
-
-        self._stats = PipelineStats()
-        self._last_image_s = time.monotonic()
-        self._dropped_by_past_threads = 0
-        self._reported = PipelineCounts()
-        self._reported_s = time.monotonic()
-        self._diagnostics_out = self.create_publisher(DiagnosticArray, '/diagnostics', 10)
-        # A steady clock, because with use_sim_time a paused simulation would silence the reports.
-        self._diagnostics_timer = self.create_timer(
-            self.config.diagnostics_period_s,
-            self._report,
-            clock=Clock(clock_type=ClockType.STEADY_TIME),
+        self._fast = False
+        self._label_info: LabelInfoOutput | None = None
+        self._switch = ModelSwitch(self, self._on_switched)
+        self._failed = self.create_guard_condition(self._deactivate_after_failures)
+        self._reporter = Reporter(self, self)
+        # A steady clock, because with use_sim_time a paused simulation would silence it.
+        self.create_timer(
+            _LOOK_S, self._look_around, clock=Clock(clock_type=ClockType.STEADY_TIME)
         )
-        for service in self.services:
-            if service.srv_type is ChangeState:
-                self._refuse_invalid_transitions(service)
+        refuse_invalid_transitions(self, lambda: self.phase)
 
     @property
-    def config(self) -> LaneSegParameters:
-        """The parameters as they are now."""
-        return self._settings.config
+    def model(self) -> LoadedModel | None:
+        """The model that runs, or would when activated."""
+        return self._model if self._thread is None else self._thread.model
+
+    @property
+    def phase(self) -> Phase:
+        """The state of the lifecycle, as far as this node has it."""
+        if self._model is None:
+            return 'unconfigured'
+        return 'inactive' if self._thread is None else 'active'
+
+    @property
+    def inference_alive(self) -> bool:
+        """Whether the inference thread runs."""
+        return self._thread is not None and self._thread.alive
+
+    def waiting_drops(self, camera: int) -> Drops:
+        """What the present thread has dropped of a camera."""
+        return Drops() if self._thread is None else self._thread.drops(camera)
 
     def start(self) -> bool:
         """Configure and activate; False (and the reason in the log) where either fails."""
@@ -110,9 +110,10 @@ class LaneSegNode(LifecycleNode):
         return self.trigger_configure() == success and self.trigger_activate() == success
 
     def destroy_node(self) -> None:
-        """Stop the thread and free the engine before the ROS handles go."""
+        """Stop the threads and free the engine before the ROS handles go."""
         self._stop_thread()
         self._release_model()
+        self._reporter.close()
         super().destroy_node()
 
     # Lifecycle. rclpy swallows exceptions of these callbacks without a word: none may escape.
@@ -170,169 +171,138 @@ class LaneSegNode(LifecycleNode):
     def _success_if(stopped: bool) -> TransitionCallbackReturn:
         return TransitionCallbackReturn.SUCCESS if stopped else TransitionCallbackReturn.ERROR
 
-    def _refuse_invalid_transitions(self, service: Service) -> None:
-        """Answer a transition that the present state does not have with 'no'.
-
-        rclpy lets the state machine's exception out of the service callback, through the executor,
-        and so ends the whole process because somebody asked for `activate` twice.
-        """
-        change_state = service.callback
-
-        def answer(
-            request: ChangeState.Request, response: ChangeState.Response
-        ) -> ChangeState.Response:
-            try:
-                return change_state(request, response)
-            except RuntimeError as error:  # RCLError is one, and has no public name
-                self.get_logger().warning(
-                    f'transition {request.transition.label or request.transition.id} refused, '
-                    f'the node is {self._state(time.monotonic()).phase}: {error}'
-                )
-                response.success = False
-                return response
-
-        service.callback = answer
-
     def _load_model(self) -> None:
-        """Fill `_model` and `_outputs`."""
-        config = self.config
-        bundle = ModelBundle.load(config.model)
-        name = cast('EngineName', config.engine)  # one of the parameter's choices
-        engine = open_engine(bundle, engine=name, threads=config.threads)
-        pipeline = LanePipeline(bundle, engine, alpha=config.overlay_alpha)
-        self._model = _Model(bundle, engine, pipeline)
-        # The first inference allocates; let it be on nobody's frame.
-        pipeline.process(np.zeros((bundle.height, bundle.width, 3), dtype=np.uint8))
-
-        self._outputs = Outputs(
-            mask=self._create_output(Image, '~/mask'),
-            overlay=self._create_output(Image, '~/overlay'),
-            camera_info=self._create_output(CameraInfo, '~/camera_info'),
-        )
-        self.get_logger().info(
-            f'model {bundle.name} {bundle.version} ({bundle.height} x {bundle.width}, '
-            f'sha256 {bundle.onnx_sha256[:12]}) runs on {engine.name}, threads: {engine.threads}'
-        )
+        """Load the model and create all publishers."""
+        self._model = LoadedModel.load(self.config.model, self.config)
+        self._fast = self.config.fast_path and rclpy_agrees()
+        if self.config.fast_path and not self._fast:
+            self.get_logger().warning(
+                'this middleware does not write images as plain CDR: messages are made and read '
+                'as objects, which takes longer (fast_path:=false silences this)'
+            )
+        for camera in self.cameras:
+            camera.open_outputs(self.config, fast=self._fast)
+        topics = tuple(camera.output_name('~/label_info') for camera in self.cameras)
+        self._label_info = LabelInfoOutput(self, topics)
+        self._label_info.publish(self._model.bundle)
+        self.get_logger().info(str(self._model))
 
     def _release_model(self) -> None:
         """Free what configure made."""
+        self._switch.cancel()
         model, self._model = self._model, None
-        outputs, self._outputs = self._outputs, None
         # An engine must not be closed under a thread that hangs in it.
         if model is not None and self._thread is None:
-            model.engine.close()
-        if outputs is not None:
-            for publisher in (outputs.mask, outputs.overlay, outputs.camera_info):
-                self.destroy_publisher(publisher)
+            model.close()
+        if self._label_info is not None:
+            self._label_info.close()
+        for camera in self.cameras:
+            camera.close_outputs()
 
     def _start_thread(self) -> None:
         """Start the inference thread, then let images in."""
-        assert self._model is not None and self._outputs is not None  # only reached if configured
-        self._settings.camera_info = None
-        self._last_image_s = time.monotonic()
+        assert self._model is not None  # only reached if configured
+        self.failure = ''
         self._thread = InferenceThread(
-            self._model.pipeline, self._outputs, self._settings, self._stats, node=self
+            self._model, self.cameras, self, node=self, on_failures=self._note_failures
         )
-        self._inputs = (
-            self._create_input(Image, 'image', self._on_image),
-            self._create_input(CameraInfo, 'camera_info', self._on_camera_info),
-        )
-        self.get_logger().info(
-            f'{self._inputs[0].topic_name} -> {self._outputs.mask.topic_name}, '
-            f'{self._outputs.overlay.topic_name}'
-        )
+        self._look_around()
+        for camera in self.cameras:
+            assert camera.outputs is not None
+            outputs = camera.outputs
+            self.get_logger().info(
+                f'{camera.image_topic} -> {outputs.mask.publisher.topic_name}, '
+                f'{outputs.overlay.publisher.topic_name}'
+            )
 
     def _stop_thread(self) -> bool:
         """Undo `_start_thread`, however far it came; False where the thread hangs."""
-        inputs, self._inputs = self._inputs, ()
-        for subscription in inputs:
-            self.destroy_subscription(subscription)
-        if self._thread is None:
+        for camera in self.cameras:
+            camera.unsubscribe()
+        thread = self._thread
+        if thread is None:
             return True
-        if not self._thread.stop():
+        if not thread.stop():
             self.get_logger().error('the inference thread hangs in the engine: restart the node')
             return False
-        self._dropped_by_past_threads += self._thread.dropped
+        for number, camera in enumerate(self.cameras):
+            camera.stats.count_replaced(thread.drops(number))
+        self._model = thread.model
         self._thread = None
         return True
 
-    def _create_output(self, msg_type: type[Image] | type[CameraInfo], topic: str) -> Publisher:
-        events = publisher_events(
-            self.resolve_topic_name(topic),
-            parameter='output_reliability',
-            warn=self.get_logger().warning,
-        )
-        qos = image_qos(self.config.output_reliability, depth=self.config.queue_depth)
-        return self.create_publisher(msg_type, topic, qos, event_callbacks=events)
-
-    def _create_input(
-        self,
-        msg_type: type[Image] | type[CameraInfo],
-        topic: str,
-        callback: Callable[[Image], None] | Callable[[CameraInfo], None],
-    ) -> Subscription:
-        events = subscription_events(
-            self.resolve_topic_name(topic),
-            parameter='input_reliability',
-            warn=self.get_logger().warning,
-        )
-        qos = image_qos(self.config.input_reliability, depth=self.config.queue_depth)
-        return self.create_subscription(msg_type, topic, callback, qos, event_callbacks=events)
-
     # Callbacks of the executor thread.
 
-    def _on_image(self, msg: Image) -> None:
-        self._last_image_s = time.monotonic()
-        self._stats.count_frame()
-        if self._thread is not None:
-            self._thread.put(msg)
+    def _look_around(self) -> None:
+        """Subscribe to the cameras whose outputs are wanted; the others only where not lazy."""
+        if self._thread is None:
+            return
+        for number, camera in enumerate(self.cameras):
+            wanted = not self.config.lazy or (camera.outputs is not None and camera.outputs.wanted)
+            if wanted and not camera.subscribed:
+                camera.subscribe(self.config, self._taker(number), fast=self._fast)
+            elif camera.subscribed and not wanted:
+                camera.unsubscribe()
 
-    def _on_camera_info(self, msg: CameraInfo) -> None:
-        self._settings.camera_info = msg
+    def _taker(self, number: int) -> Callable[[Payload], None]:
+        """The callback of a camera's images."""
+        camera = self.cameras[number]
+
+        def take(payload: Payload) -> None:
+            camera.last_image_s = time.monotonic()
+            camera.stats.count_frame()
+            if self._thread is not None:
+                self._thread.put(payload, number)
+
+        return take
+
+    def _note_failures(self, reason: str) -> None:
+        """Called by the inference thread when the engine fails again and again."""
+        self.failure = reason
+        self._failed.trigger()
+
+    def _deactivate_after_failures(self) -> None:
+        if self._thread is None or not self.failure:
+            return
+        self.get_logger().error(
+            f'{self.failure}: the node deactivates itself; mend the cause, then: '
+            f'ros2 lifecycle set {self.get_fully_qualified_name()} activate'
+        )
+        self.trigger_deactivate()
+        self._reporter.report()
+
+    def _on_switched(self, switched: Switched) -> None:
+        """A model was loaded while another runs, or could not be."""
+        running = self.model
+        if switched.model is None or running is None:
+            self.get_logger().error(
+                f'model {switched.name} cannot be loaded, the one before it goes on: '
+                f'{switched.error}'
+            )
+            if running is not None:
+                self.set_parameters([Parameter('model', value=str(running.bundle.directory))])
+            return
+        if self._label_info is not None:
+            self._label_info.publish(switched.model.bundle)
+        if self._thread is not None:
+            self._thread.replace_model(switched.model)
+        else:
+            running.close()
+            self._model = switched.model
 
     def _on_set_parameters(self, changes: list[Parameter]) -> SetParametersResult:
         try:
-            self._settings.config = updated_parameters(
-                self.config, changes, configured=self._model is not None
-            )
-        except ValueError as error:
+            config = updated_parameters(self.config, changes, configured=self._model is not None)
+            running = self.model
+            if running is not None and config.model != self.config.model:
+                # What is wrong with the files can be said at once; the engine takes its time.
+                bundle = ModelBundle.load(config.model)
+                if bundle.onnx_sha256 != running.bundle.onnx_sha256:
+                    self._switch.load(config.model, config)
+            self.config = config
+        except (LaneSegError, ValueError) as error:
             return SetParametersResult(successful=False, reason=str(error))
         return SetParametersResult(successful=True)
-
-    def _report(self) -> None:
-        """Publish the state of the pipeline on /diagnostics."""
-        now_s = time.monotonic()
-        dropped = 0 if self._thread is None else self._thread.dropped
-        counts = self._stats.counts(frames_dropped=self._dropped_by_past_threads + dropped)
-        status = status_from_counts(
-            counts,
-            self._reported,
-            self._state(now_s),
-            name=f'{self.get_fully_qualified_name().lstrip("/")}: pipeline',
-            elapsed_s=now_s - self._reported_s,
-            stale_after_s=self.config.stale_after_s,
-        )
-        self._reported, self._reported_s = counts, now_s
-        stamp = self.get_clock().now().to_msg()
-        self._diagnostics_out.publish(diagnostic_array(status, stamp=stamp))
-
-    def _state(self, now_s: float) -> NodeState:
-        """What diagnostics tell beside the counts."""
-        if self._model is None:
-            return NodeState('unconfigured')
-        topic = self.resolve_topic_name('image')
-        return NodeState(
-            'inactive' if self._thread is None else 'active',
-            inference_alive=self._thread is not None and self._thread.alive,
-            seconds_without_image=0.0 if self._thread is None else now_s - self._last_image_s,
-            image_topic=topic,
-            image_publishers=self.count_publishers(topic),
-            engine=self._model.engine.name,
-            engine_threads=self._model.engine.threads,
-            model=self._model.bundle.name,
-            model_version=self._model.bundle.version,
-            model_sha256=self._model.bundle.onnx_sha256,
-        )
 
 
 def main(args: list[str] | None = None) -> int:

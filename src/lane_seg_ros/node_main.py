@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from types import FrameType
@@ -21,6 +23,8 @@ from lane_seg_ros.middleware import prepare_middleware
 __all__ = ['run_node']
 
 _Node = TypeVar('_Node', bound=Node)
+
+_SWITCH_INTERVAL_S = 1e-4
 
 
 def run_node(
@@ -51,9 +55,12 @@ def run_node(
     # The cores are for the engine's threads. OpenCV's own pool would be woken for operations of
     # less than a millisecond, and compete with them.
     cv2.setNumThreads(1)
-    rclpy.init(args=args)
+    # By default a thread that waits for the interpreter may have to for 5 ms: an image would lie in
+    # its mailbox while the executor does its own housekeeping.
+    sys.setswitchinterval(_SWITCH_INTERVAL_S)
     node: _Node | None = None
     try:
+        rclpy.init(args=args)
         node = create()
         for note in notes:
             node.get_logger().info(note)
@@ -66,10 +73,13 @@ def run_node(
     except (ParameterException, ValueError) as error:
         get_logger(name).error(f'cannot start: {error}')
         return 1
-    except RuntimeError:  # RCLError, of a call that was under way when the signal came
-        if not interrupted.is_set():
+    except RuntimeError as error:  # RCLError
+        if interrupted.is_set():  # of a call that was under way when the signal came
+            return 0
+        if node is not None or os.environ.get('ROS_SECURITY_ENABLE') != 'true':
             raise
-        return 0
+        get_logger(name).error(f'cannot start secured (see docs/security.md): {error}')
+        return 1
     finally:
         if node is not None:
             node.destroy_node()

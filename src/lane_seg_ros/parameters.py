@@ -7,10 +7,11 @@ limits, and when each may be changed come from there, and so does what `ros2 par
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from rcl_interfaces.msg import FloatingPointRange, IntegerRange, ParameterDescriptor
 from rclpy.node import Node
@@ -20,7 +21,9 @@ from lane_seg.engines import ENGINES
 
 __all__ = ['LaneSegParameters', 'declare_parameters', 'updated_parameters']
 
-_Value = TypeVar('_Value', bool, int, float, str)
+_AnyValue: TypeAlias = bool | int | float | str | tuple[str, ...]
+_TOPIC_TOKEN = re.compile('[A-Za-z][A-Za-z0-9_]*')
+_Value = TypeVar('_Value', bool, int, float, str, tuple[str, ...])
 
 
 class _Change(Enum):
@@ -79,7 +82,9 @@ class LaneSegParameters:
 
     model: str = _parameter(
         'default',
-        'Model bundle: the name of a folder in models/, or a path',
+        'Model bundle: the name of a folder in models/, or a path. While the node is active the '
+        'new one is loaded beside the old and takes over between two frames',
+        change=_Change.ANY_TIME,
     )
     engine: str = _parameter(
         'auto',
@@ -88,6 +93,58 @@ class LaneSegParameters:
     )
     threads: int = _parameter(
         0, "CPU threads of the engine; 0 is the engine's own choice", limits=(0, 256)
+    )
+    cameras: tuple[str, ...] = _parameter(
+        ('',),
+        'Names of the cameras that share the engine: <name>/image comes in, ~/<name>/mask goes '
+        "out; a single '' stands for one camera on the plain topics image and ~/mask",
+    )
+    image_transport: str = _parameter(
+        'raw',
+        'raw: sensor_msgs/Image on image; compressed: JPEG or PNG on image/compressed',
+        choices=('raw', 'compressed'),
+    )
+    fast_path: bool = _parameter(
+        True,
+        'Read and write images as bytes where the middleware allows it; false always makes '
+        'message objects, which takes longer',
+    )
+    lazy: bool = _parameter(
+        False,
+        'Subscribe to a camera only while somebody listens to one of its outputs',
+    )
+    max_age_ms: float = _parameter(
+        0.0,
+        'Drop images whose stamp is older than this when their turn comes; 0 drops none. Needs '
+        'camera and node to share a clock',
+        change=_Change.ANY_TIME,
+        limits=(0.0, 60_000.0),
+    )
+    max_rate_hz: float = _parameter(
+        0.0,
+        'Masks per second and camera that are not exceeded, the newest image each time; 0 is no '
+        'limit',
+        change=_Change.ANY_TIME,
+        limits=(0.0, 1000.0),
+    )
+    min_blob_area: int = _parameter(
+        0,
+        'Areas of a class of fewer pixels of the camera image than this go to the class around '
+        'them; 0 keeps everything',
+        change=_Change.ANY_TIME,
+        limits=(0, 10_000_000),
+    )
+    max_engine_failures: int = _parameter(
+        3,
+        'Images in a row on which the engine may fail before the node deactivates itself',
+        change=_Change.ANY_TIME,
+        limits=(1, 1000),
+    )
+    publish_mask_color: bool = _parameter(
+        True,
+        'Publish ~/mask_color, the mask in the colours of its classes, while somebody subscribes '
+        'to it (class ids look black in rviz)',
+        change=_Change.ANY_TIME,
     )
     publish_overlay: bool = _parameter(
         True,
@@ -104,6 +161,16 @@ class LaneSegParameters:
         True,
         'Publish ~/camera_info with the header of each mask',
         change=_Change.ANY_TIME,
+    )
+    publish_bundle: bool = _parameter(
+        False,
+        'Take depth and depth_camera_info as well and publish mask, camera info, depth and its '
+        'camera info under one stamp in ~/bundle, for mapping',
+    )
+    bundle_tolerance_ms: float = _parameter(
+        1.0,
+        'How far the stamps of image and depth may differ in a bundle',
+        limits=(0.0, 10_000.0),
     )
     input_reliability: str = _parameter(
         'best_effort',
@@ -134,6 +201,13 @@ class LaneSegParameters:
         change=_Change.ANY_TIME,
         limits=(0.1, 3600.0),
     )
+    metrics_port: int = _parameter(
+        0,
+        'Port on 127.0.0.1 on which the numbers of /diagnostics are served for Prometheus; 0 '
+        'serves nothing',
+        change=_Change.NEVER,
+        limits=(0, 65535),
+    )
     autostart: bool = _parameter(
         True,
         'Configure and activate at start; false leaves that to a lifecycle manager',
@@ -156,12 +230,16 @@ def declare_parameters(node: Node) -> LaneSegParameters:
     """
     defaults = LaneSegParameters()
     values = {
-        name: node.declare_parameter(name, getattr(defaults, name), rule.descriptor()).value
+        name: _frozen(
+            node.declare_parameter(
+                name, _ros_value(getattr(defaults, name)), rule.descriptor()
+            ).value
+        )
         for name, rule in _RULES.items()
     }
     for name, value in values.items():
-        _check_choice(name, value)
-    return LaneSegParameters(**values)
+        _check(name, value)
+    return LaneSegParameters(**values)  # type: ignore[arg-type]
 
 
 def updated_parameters(
@@ -177,24 +255,46 @@ def updated_parameters(
     Raises:
         ValueError: a change is refused; the text is the reason, for the one who asked.
     """
-    values: dict[str, bool | int | float | str] = {}
+    values: dict[str, _AnyValue] = {}
     for change in changes:
         rule = _RULES.get(change.name)
         if rule is None:
             continue
-        _check_choice(change.name, change.value)
+        value = _frozen(change.value)
+        _check(change.name, value)
         if configured and rule.change is _Change.UNCONFIGURED:
             raise ValueError(
                 f'{change.name} {rule.change.value}: deactivate and clean up first '
                 f'(ros2 lifecycle set <node> deactivate, then cleanup), set {change.name}, then '
                 'configure and activate'
             )
-        values[change.name] = change.value
-    return LaneSegParameters(**{**dataclasses.asdict(current), **values})
+        values[change.name] = value
+    return dataclasses.replace(current, **values)  # type: ignore[arg-type]
 
 
-def _check_choice(name: str, value: bool | int | float | str) -> None:
-    """Raise ValueError where a parameter has choices and the value is none of them."""
+def _ros_value(value: _AnyValue) -> bool | int | float | str | list[str]:
+    """A value as rclpy takes it."""
+    return list(value) if isinstance(value, tuple) else value
+
+
+def _frozen(value: bool | int | float | str | Sequence[str]) -> _AnyValue:
+    """A value of rclpy as the frozen dataclass holds it."""
+    return value if isinstance(value, bool | int | float | str) else tuple(value)
+
+
+def _check(name: str, value: _AnyValue) -> None:
+    """Raise ValueError where a value is none of the choices or names cameras wrongly."""
     choices = _RULES[name].choices
     if choices and value not in choices:
         raise ValueError(f"{name} must be one of: {', '.join(choices)}; it is '{value}'")
+    if isinstance(value, tuple):
+        alone = value == ('',)
+        if not alone and (
+            not value
+            or len(set(value)) < len(value)
+            or not all(_TOPIC_TOKEN.fullmatch(item) for item in value)
+        ):
+            raise ValueError(
+                f'{name} must be names that differ and can be part of a topic (letters, digits, '
+                f"_; a letter first), or a single ''; it is {list(value)}"
+            )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import signal
 import subprocess
@@ -18,10 +19,10 @@ from diagnostic_msgs.msg import DiagnosticArray, DiagnosticStatus
 from lifecycle_msgs.msg import Transition
 from lifecycle_msgs.srv import ChangeState, GetState
 from rcl_interfaces.msg import SetParametersResult
-from rcl_interfaces.srv import SetParameters
+from rcl_interfaces.srv import GetParameters, SetParameters
 from rclpy.context import Context
 from rclpy.executors import SingleThreadedExecutor
-from rclpy.parameter import Parameter
+from rclpy.parameter import Parameter, parameter_value_to_python
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
@@ -46,10 +47,10 @@ class NodeProcess:
         parameters: set on the command line.
     """
 
-    def __init__(self, log: Path, **parameters: bool | int | float | str) -> None:
+    def __init__(self, log: Path, **parameters: bool | int | float | str | list[str]) -> None:
         arguments = ['--ros-args']
         for name, value in {'diagnostics_period_s': DIAGNOSTICS_PERIOD_S, **parameters}.items():
-            text = str(value).lower() if isinstance(value, bool) else str(value)
+            text = json.dumps(value) if isinstance(value, bool | list) else str(value)
             arguments += ['-p', f'{name}:={text}']
         self._log = log
         with log.open('wb') as output:
@@ -86,7 +87,9 @@ class NodeProcess:
 
 
 @contextlib.contextmanager
-def running_node(log: Path, **parameters: bool | int | float | str) -> Iterator[NodeProcess]:
+def running_node(
+    log: Path, **parameters: bool | int | float | str | list[str]
+) -> Iterator[NodeProcess]:
     """A node that is killed at the end if nothing else has ended it."""
     node = NodeProcess(log, **parameters)
     try:
@@ -123,9 +126,14 @@ class Client:
         self.images = self.node.create_publisher(Image, 'image', 10)
         self.infos = self.node.create_publisher(CameraInfo, 'camera_info', 10)
         reliable = QoSProfile(depth=400, reliability=ReliabilityPolicy.RELIABLE)
-        self.node.create_subscription(Image, READY, self.received.masks.append, reliable)
-        self.node.create_subscription(
-            CameraInfo, 'lane_seg_node/camera_info', self.received.camera_infos.append, reliable
+        self.subscriptions = (
+            self.node.create_subscription(Image, READY, self.received.masks.append, reliable),
+            self.node.create_subscription(
+                CameraInfo,
+                'lane_seg_node/camera_info',
+                self.received.camera_infos.append,
+                reliable,
+            ),
         )
         self.node.create_subscription(
             DiagnosticArray,
@@ -200,6 +208,12 @@ class Client:
         )
         answer = self._call(SetParameters, 'set_parameters', request)
         return cast('SetParameters.Response', answer).results[0]
+
+    def parameter(self, name: str) -> object:
+        """Get a parameter through the node's service."""
+        request = GetParameters.Request(names=[name])
+        answer = self._call(GetParameters, 'get_parameters', request)
+        return parameter_value_to_python(cast('GetParameters.Response', answer).values[0])
 
     def _take_diagnostics(self, msg: DiagnosticArray) -> None:
         self.received.statuses.extend(msg.status)

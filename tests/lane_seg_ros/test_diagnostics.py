@@ -11,15 +11,10 @@ pytest.importorskip('diagnostic_msgs')
 from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 
-from lane_seg_ros import diagnostics
-from lane_seg_ros.diagnostics import (
-    NodeState,
-    PipelineCounts,
-    PipelineStats,
-    Throttle,
-    diagnostic_array,
-    status_from_counts,
-)
+from lane_seg.mailbox import Drops
+from lane_seg_ros import pipeline_stats
+from lane_seg_ros.diagnostics import NodeState, diagnostic_array, status_from_counts
+from lane_seg_ros.pipeline_stats import PipelineCounts, PipelineStats, Throttle
 
 ACTIVE = NodeState(
     'active',
@@ -43,7 +38,7 @@ def status_of(
     dropped: int = 0,
 ) -> DiagnosticStatus:
     return status_from_counts(
-        stats.counts(frames_dropped=dropped),
+        stats.counts(Drops(newer=dropped)),
         before or PipelineCounts(),
         state,
         name='lane_seg_node: pipeline',
@@ -102,7 +97,7 @@ def test_a_bad_image_warns_once_and_stays_counted() -> None:
     first = status_of(stats)
     assert first.level == DiagnosticStatus.WARN
     assert '1 bad images since the last report (step)' in first.message
-    second = status_of(stats, before=stats.counts(frames_dropped=0))
+    second = status_of(stats, before=stats.counts(Drops()))
     assert second.level == DiagnosticStatus.OK
     assert values_of(second)['bad_images.step'] == '1'
 
@@ -111,6 +106,37 @@ def test_drops_warn() -> None:
     status = status_of(PipelineStats(), dropped=3)
     assert status.level == DiagnosticStatus.WARN
     assert '3 frames dropped' in status.message
+
+
+def test_drops_are_told_apart_and_only_those_that_are_nobodys_wish_warn() -> None:
+    stats = PipelineStats()
+    stats.count_replaced(Drops(newer=0, held=5))
+    assert status_of(stats).level == DiagnosticStatus.OK
+    stats.count_stale()
+    status = status_of(stats)
+    assert status.level == DiagnosticStatus.WARN
+    assert '1 frames dropped since the last report: older than max_age_ms' in status.message
+    values = values_of(status)
+    assert {key: value for key, value in values.items() if 'dropped' in key} == {
+        'frames_dropped': '6',
+        'frames_dropped.newer': '0',
+        'frames_dropped.rate': '5',
+        'frames_dropped.stale': '1',
+    }
+
+
+def test_a_node_that_deactivated_itself_is_an_error_with_its_reason() -> None:
+    state = NodeState('inactive', failure='the engine failed on 3 images in a row')
+    status = status_of(PipelineStats(), state=state)
+    assert status.level == DiagnosticStatus.ERROR
+    assert status.message == 'deactivated itself: the engine failed on 3 images in a row'
+
+
+def test_a_lazy_node_to_which_nobody_listens_is_ok_and_says_so() -> None:
+    state = NodeState('active', asleep=True, inference_alive=True, seconds_without_image=60.0)
+    status = status_of(PipelineStats(), state=state)
+    assert status.level == DiagnosticStatus.OK
+    assert 'nobody listens' in status.message
 
 
 def test_an_inference_error_is_an_error() -> None:
@@ -155,7 +181,7 @@ def test_a_node_at_rest_is_ok_however_long_there_was_no_image(phase: str) -> Non
 
 def test_the_message_carries_the_stamp_and_the_status() -> None:
     status = status_of(PipelineStats())
-    array = diagnostic_array(status, stamp=Time(sec=3, nanosec=4))
+    array = diagnostic_array([status], stamp=Time(sec=3, nanosec=4))
     assert array.header.stamp == Time(sec=3, nanosec=4)
     assert array.status == [status]
 
@@ -174,7 +200,7 @@ def test_counts_are_complete_when_several_threads_count() -> None:
         thread.start()
     for thread in threads:
         thread.join()
-    counts = stats.counts(frames_dropped=0)
+    counts = stats.counts(Drops())
     assert (counts.frames_received, counts.masks_published) == (4000, 4000)
     assert counts.bad_images['size'] == counts.bad_images_total == 4000
 
@@ -183,7 +209,7 @@ def test_the_throttle_holds_back_per_key_and_says_how_many(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now_s = 100.0
-    monkeypatch.setattr(diagnostics.time, 'monotonic', lambda: now_s)
+    monkeypatch.setattr(pipeline_stats.time, 'monotonic', lambda: now_s)
     throttle = Throttle(5.0)
     assert throttle.admit('step') == 0
     assert throttle.admit('step') is None

@@ -164,9 +164,12 @@ def test_parameters_change_at_run_time_or_are_refused_with_a_reason(
     refused = client.set_parameter('overlay_alpha', 1.5)
     assert not refused.successful
     assert 'out of range' in refused.reason
-    refused = client.set_parameter('model', 'other')
+    refused = client.set_parameter('engine', 'onnxruntime')
     assert not refused.successful
     assert 'deactivate and clean up first' in refused.reason
+    refused = client.set_parameter('model', 'other')
+    assert not refused.successful
+    assert "expected a model bundle 'other'" in refused.reason
     refused = client.set_parameter('autostart', False)
     assert not refused.successful
     assert 'read-only' in refused.reason

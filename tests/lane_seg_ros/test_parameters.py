@@ -31,7 +31,9 @@ def context() -> Iterator[Context]:
     rclpy.shutdown(context=context)
 
 
-def declared(context: Context, **overrides: bool | int | float | str) -> LaneSegParameters:
+def declared(
+    context: Context, **overrides: bool | int | float | str | list[str]
+) -> LaneSegParameters:
     """What a fresh node reads, given these values at start."""
     node = Node(
         'parameters',
@@ -97,18 +99,34 @@ def test_a_change_gives_new_parameters_and_leaves_the_old_alone() -> None:
     assert (old.overlay_alpha, new.overlay_alpha) == (0.5, 0.75)
 
 
-def test_a_configured_node_refuses_another_model_and_says_how_to_get_it() -> None:
+def test_a_configured_node_refuses_another_engine_and_says_how_to_get_it() -> None:
     with pytest.raises(ValueError, match='deactivate and clean up first'):
         updated_parameters(
-            LaneSegParameters(), [Parameter('model', value='other')], configured=True
+            LaneSegParameters(), [Parameter('engine', value='openvino')], configured=True
         )
 
 
-def test_an_unconfigured_node_takes_another_model() -> None:
+@pytest.mark.parametrize('configured', [True, False])
+def test_another_model_is_taken_at_any_time(configured: bool) -> None:
     new = updated_parameters(
-        LaneSegParameters(), [Parameter('model', value='other')], configured=False
+        LaneSegParameters(), [Parameter('model', value='other')], configured=configured
     )
     assert new.model == 'other'
+
+
+def test_several_cameras_are_read(context: Context) -> None:
+    assert declared(context, cameras=['front', 'rear_2']).cameras == ('front', 'rear_2')
+    assert declared(context).cameras == ('',)
+
+
+@pytest.mark.parametrize(
+    'names', [['front', 'front'], ['front', ''], ['2nd'], ['a/b'], ['front camera']]
+)
+def test_names_of_cameras_that_cannot_be_topics_are_refused(
+    context: Context, names: list[str]
+) -> None:
+    with pytest.raises(ValueError, match='cameras must be names that differ'):
+        declared(context, cameras=names)
 
 
 def test_one_refused_change_refuses_them_all() -> None:

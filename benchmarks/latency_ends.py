@@ -1,0 +1,130 @@
+"""Both ends of benchmarks/node_latency.py: `camera SIZE RATE TRANSPORT`, `listen FILE S S`.
+
+They prepare the middleware as our own programs do, unless LANE_SEG_NO_MIDDLEWARE_TUNING is set.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from array import array
+from pathlib import Path
+
+import cv2
+import numpy as np
+import rclpy
+from builtin_interfaces.msg import Time
+from rclpy.executors import SingleThreadedExecutor
+from rclpy.node import Node
+from sensor_msgs.msg import CameraInfo, CompressedImage, Image
+from std_msgs.msg import Float64MultiArray, Header
+
+from lane_seg_ros.middleware import prepare_middleware
+from lane_seg_ros.qos import image_qos
+
+_PICTURES = 8
+
+
+def camera(size: str, rate_hz: float, transport: str) -> None:
+    """Publish until killed: an image, and its header on camera_info so that it can be counted."""
+    width, height = (int(part) for part in size.split('x'))
+    rng = np.random.default_rng(0)
+    small = rng.integers(0, 256, (_PICTURES, height // 16, width // 16, 3), dtype=np.uint8)
+    pictures = [cv2.resize(one, (width, height), interpolation=cv2.INTER_CUBIC) for one in small]
+    node = Node('camera')
+    qos = image_qos('reliable', depth=5)
+    infos = node.create_publisher(CameraInfo, 'camera_info', qos)
+    if transport == 'compressed':
+        out = node.create_publisher(CompressedImage, 'image/compressed', qos)
+        messages: list[Image | CompressedImage] = [
+            CompressedImage(format='jpeg', data=cv2.imencode('.jpg', one)[1].tobytes())
+            for one in pictures
+        ]
+    else:
+        out = node.create_publisher(Image, 'image', qos)
+        messages = [
+            Image(
+                height=height,
+                width=width,
+                encoding='bgr8',
+                step=3 * width,
+                data=array('B', one.tobytes()),
+            )
+            for one in pictures
+        ]
+    while not (out.get_subscription_count() and infos.get_subscription_count()):
+        time.sleep(0.05)
+    due_s, number = time.monotonic(), 0
+    while rclpy.ok():
+        due_s += 1.0 / rate_hz
+        time.sleep(max(0.0, due_s - time.monotonic()))
+        now_ns = time.time_ns()
+        header = Header(stamp=Time(sec=now_ns // 10**9, nanosec=now_ns % 10**9))
+        msg = messages[number % _PICTURES]
+        msg.header = header
+        out.publish(msg)
+        infos.publish(CameraInfo(header=header))
+        number += 1
+
+
+def listen(path: str, warm_up_s: float, seconds: float) -> None:
+    """Note when masks come; write what the measured time gave."""
+    node = Node('listener')
+    sent: list[int] = []
+    latency_ms: dict[int, float] = {}
+    inference_ms: dict[int, float] = {}
+    stages_ms: dict[str, list[float]] = {}
+
+    def stamp_ns(stamp: Time) -> int:
+        return int(stamp.sec) * 10**9 + int(stamp.nanosec)
+
+    def on_mask(msg: Image) -> None:
+        now_ns = time.time_ns()
+        stamp = stamp_ns(msg.header.stamp)
+        latency_ms[stamp] = (now_ns - stamp) / 1e6
+
+    def on_timing(msg: Float64MultiArray) -> None:
+        labels = [dimension.label for dimension in msg.layout.dim]
+        number = labels.index('inference_ms') if labels else 1
+        inference_ms[round(msg.data[0] * 1e6)] = msg.data[number]
+        for label, value in zip(labels[1:], msg.data[1:], strict=False):
+            stages_ms.setdefault(label, []).append(value)
+
+    qos = image_qos('reliable', depth=30)
+    node.create_subscription(Image, 'lane_seg_node/mask', on_mask, qos)
+    node.create_subscription(Float64MultiArray, 'lane_seg_node/timing', on_timing, qos)
+    node.create_subscription(
+        CameraInfo, 'camera_info', lambda msg: sent.append(stamp_ns(msg.header.stamp)), qos
+    )
+    executor = SingleThreadedExecutor()
+    executor.add_node(node)
+    while not (latency_ms and inference_ms):
+        executor.spin_once(timeout_sec=0.1)
+    start_ns = time.time_ns() + round(warm_up_s * 1e9)
+    end_ns = start_ns + round(seconds * 1e9)
+    while time.time_ns() < end_ns + 10**9:  # masks under way still arrive
+        executor.spin_once(timeout_sec=0.1)
+    window = [stamp for stamp in sent if start_ns <= stamp < end_ns]
+    done = [stamp for stamp in window if stamp in latency_ms]
+    both = [(stamp, inference_ms.get(round(stamp / 1e3))) for stamp in done]
+    pairs = [(latency_ms[stamp], inference) for stamp, inference in both if inference is not None]
+    result = {
+        'sent': len(window),
+        'received': len(done),
+        'overhead_ms': [latency - inference for latency, inference in pairs],
+        'latency_ms': [latency for latency, _ in pairs],
+        'inference_ms': [inference for _, inference in pairs],
+        'stages_ms': {name: float(np.median(values)) for name, values in stages_ms.items()},
+    }
+    Path(path).write_text(json.dumps(result), encoding='utf-8')
+
+
+if __name__ == '__main__':
+    prepare_middleware()
+    cv2.setNumThreads(1)
+    rclpy.init()
+    if sys.argv[1] == 'camera':
+        camera(sys.argv[2], float(sys.argv[3]), sys.argv[4])
+    else:
+        listen(sys.argv[2], float(sys.argv[3]), float(sys.argv[4]))
