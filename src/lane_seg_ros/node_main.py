@@ -55,8 +55,8 @@ def run_node(
     # The cores are for the engine's threads. OpenCV's own pool would be woken for operations of
     # less than a millisecond, and compete with them.
     cv2.setNumThreads(1)
-    # By default a thread that waits for the interpreter may have to for 5 ms: an image would lie in
-    # its mailbox while the executor does its own housekeeping.
+    # By default a thread may have to wait 5 ms for the interpreter: an image would lie in its
+    # mailbox while the executor does its own housekeeping.
     sys.setswitchinterval(_SWITCH_INTERVAL_S)
     node: _Node | None = None
     try:
