@@ -31,6 +31,7 @@ pytestmark = pytest.mark.ros
 
 SCRIPT = Path(__file__).with_name('broken_cameras.py')
 PATIENCE_S = 60.0
+ATTEMPTS = 4
 # What the machine's own settings might be must not decide what is found.
 PLAIN = {
     name: value
@@ -140,7 +141,8 @@ def visit(tmp_path_factory: pytest.TempPathFactory) -> Visit:
         ('/jumping', 'stamp-backward', 'at worst by'),
         ('/depth', 'image-encoding', '32FC1'),
         ('/best_effort', 'qos-reliability', 'offered best_effort, asked for reliable'),
-        ('/silent', 'publisher-silent', 'over UDP alone 0 images'),
+        # On a loaded machine more topics are silent than are asked over UDP as well.
+        ('/silent', 'publisher-silent', '0 images in'),
     ],
 )
 def test_each_fault_is_named_with_its_evidence(
@@ -220,7 +222,11 @@ def test_a_signal_ends_it_and_leaves_no_shared_memory(number: signal.Signals) ->
 def test_the_node_is_quoted_and_its_own_topics_are_left_alone(tmp_path: Path) -> None:
     bundle = str(make_tiny_bundle(tmp_path / 'tiny'))
     with cameras('well'), running_node(tmp_path / 'log', model=bundle, stale_after_s=0.2):
-        visit = doctor(tmp_path, '--all', '--seconds', '3')
+        # A loaded machine may need longer until both have found each other.
+        for _ in range(ATTEMPTS):
+            visit = doctor(tmp_path, '--all', '--seconds', '3')
+            if any(f.code == 'rate' for f in visit.findings):
+                break
     assert {f.where for f in visit.findings if f.code == 'rate'} == {'/well/image'}
     assert 'no image on /image' in the(visit.findings, 'node').what
 
