@@ -14,7 +14,7 @@ import numpy as np
 
 from carla_bridge.labels import LabelOptions, LaneLabeller, draw_labels
 from carla_bridge.mini_carla.geometry import Box, Transform
-from carla_bridge.mini_carla.render import CameraSpec, Renderer, Weather
+from carla_bridge.mini_carla.render import Renderer, Weather
 from carla_bridge.mini_carla.towns import load_town
 from carla_bridge.pinhole import PinholeCamera
 from lane_seg.files import atomic_path
@@ -36,7 +36,7 @@ def main(path: Path) -> None:
     place = Transform(beside.x, beside.y, 0.75, 0.0, eye.rotation.yaw, 0.0)
     car = Box('vehicle', place, (2.2, 0.95, 0.75), (40, 40, 190), 1)
     seen = Renderer(town, SEED, VERSION).render(
-        CameraSpec(WIDTH, HEIGHT, FOV_DEG),
+        PinholeCamera(WIDTH, HEIGHT, FOV_DEG),
         pose,
         (car,),
         Weather(),

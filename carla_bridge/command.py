@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import logging
-import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from carla_bridge.connection import leave_process
 from lane_seg import __version__
 from lane_seg.errors import LaneSegError
 
@@ -67,11 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     code = _run(_parser().parse_args(arguments))
     if arguments is None and 'carla' in sys.modules:
-        # Threads of the client abort the process while the interpreter is torn down.
-        logging.shutdown()
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        leave_process(code)
     return code
 
 

@@ -8,22 +8,24 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from carla_bridge.connection import CarlaError
-from carla_bridge.ego import WaypointFollower
 
 if TYPE_CHECKING:
     import carla
 
+    from carla_bridge.ego import WaypointFollower
     from carla_bridge.world_session import WorldSession
 
-__all__ = ['ROLE', 'Standstill', 'Traffic', 'free_places', 'put_down']
+__all__ = ['ROLE', 'STANDSTILL_S', 'Standstill', 'Traffic', 'free_places', 'put_down']
 
 LOG = logging.getLogger(__name__)
 
 ROLE = 'lane_seg_traffic'
 """Role name of the cars: they can be told apart from those of others."""
 
+STANDSTILL_S = 20.0
+"""Simulated seconds of standing after which a car is put down elsewhere."""
+
 _ROOM_M = 12.0
-_STUCK_S = 20.0
 _MOVED_M = 1.0
 _SPEEDS_KMH = (20.0, 40.0)
 _DROP_M = 0.5  # above the road, or the simulator finds a collision with it
@@ -78,6 +80,8 @@ class Traffic:
         keep_off: Sequence[carla.Vehicle] = (),
         by_traffic_manager: bool = False,
     ) -> None:
+        from carla_bridge.ego import WaypointFollower
+
         self._session = session
         self._map = session.world.get_map()
         self._rng = random.Random(seed)
@@ -95,7 +99,9 @@ class Traffic:
             )
             self._followers.append(follower)
         self._standstill = {
-            follower.vehicle.id: Standstill(follower.vehicle, limit_s=_STUCK_S, delta_s=delta_s)
+            follower.vehicle.id: Standstill(
+                follower.vehicle, limit_s=STANDSTILL_S, delta_s=delta_s
+            )
             for follower in self._followers
         }
 

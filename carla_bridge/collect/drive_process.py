@@ -16,7 +16,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from carla_bridge.collect.drive_recorder import EGO_ROLE, DriveRecorder
 from carla_bridge.collect.frame_writer import FrameWriter
 from carla_bridge.collect.job import Failure, Job, Reporter
 from carla_bridge.collect.server_watch import ServerWatch
-from carla_bridge.connection import CarlaError, connect
+from carla_bridge.connection import CarlaError, connect, leave_process
 from carla_bridge.recording.blocks import SPLITS, RouteBlocks
 from carla_bridge.recording.folder import locked
 from carla_bridge.recording.recording import Recording
@@ -234,7 +234,7 @@ def _remove_leftovers(client: carla.Client, world: carla.World) -> None:
         client.apply_batch_sync([carla.command.DestroyActor(actor) for actor in left], False)
 
 
-def main() -> int:
+def main() -> NoReturn:
     """Record the job of the command line."""
     job = Job.from_text(sys.argv[1])
     faulthandler.enable()
@@ -244,11 +244,8 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the supervisor's
     _die_with(job.supervisor)
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format='%(message)s')
-    code = process.run()
-    sys.stderr.flush()
-    # Not sys.exit: threads of the client abort the process while the interpreter is torn down.
-    os._exit(code)
+    leave_process(process.run())
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    main()

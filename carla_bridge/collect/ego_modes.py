@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from carla_bridge.ego import Teleport, WaypointFollower
 from carla_bridge.recording.plan_parts import EgoPlan
-from carla_bridge.traffic import Standstill, free_places, put_down
+from carla_bridge.traffic import STANDSTILL_S, Standstill, free_places, put_down
 
 if TYPE_CHECKING:
     import carla
@@ -19,7 +19,6 @@ __all__ = ['EgoMode', 'ego_mode']
 
 _ROOM_M = 8.0
 _PLACES = 200
-_STUCK_S = 20.0
 _RED_LIGHT_S = 120.0  # the Traffic Manager waits at red lights
 
 
@@ -89,7 +88,7 @@ class _Driving:
         self._rng = random.Random(seed)
         self._vehicle = vehicle
         self._follower = follower
-        limit_s = _RED_LIGHT_S if follower is None else _STUCK_S
+        limit_s = _RED_LIGHT_S if follower is None else STANDSTILL_S
         self._standstill = Standstill(vehicle, limit_s=limit_s, delta_s=delta_s)
 
     def before_frame(self, others: Sequence[carla.Vehicle]) -> None:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from carla_bridge.mini_carla.actors import Actors, Camera, Sensor
 from carla_bridge.mini_carla.geometry import Box, Transform
-from carla_bridge.mini_carla.render.camera import CameraSpec
 from carla_bridge.mini_carla.wire import camera_body_header
+from carla_bridge.pinhole import PinholeCamera
 
 if TYPE_CHECKING:
     from carla_bridge.mini_carla.render.renderer import Renderer
@@ -65,9 +65,9 @@ def shoot(
         frame: number of the tick in its episode; decides the noise.
         send: is handed each camera, its place, and the body of its frame in two pieces.
     """
-    together: dict[tuple[int, Transform, CameraSpec], list[Camera]] = {}
+    together: dict[tuple[int, Transform, PinholeCamera], list[Camera]] = {}
     for camera in cameras:
-        spec = CameraSpec(camera.width, camera.height, camera.fov_deg)
+        spec = PinholeCamera(camera.width, camera.height, camera.fov_deg)
         key = (actors.root(camera).id if camera.parent else 0, actors.place(camera), spec)
         together.setdefault(key, []).append(camera)
     for (own_id, place, spec), group in together.items():

@@ -7,7 +7,6 @@ array [is asynchronous]; an asynchronous call carries an id as well, and its res
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import socket
 import threading
@@ -15,6 +14,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import msgpack
+
+from carla_bridge.mini_carla.sockets import accepted, end
 
 __all__ = ['Call', 'CallError', 'RpcServer', 'calls_of', 'raw_call', 'value_call', 'void_call']
 
@@ -116,19 +117,14 @@ class RpcServer:
         with self._lock:
             self._closed = True
             connections = dict(self._connections)
-        _end(self._listener)
+        end(self._listener)
         for connection in connections:
-            _end(connection)
+            end(connection)
         for thread in (self._acceptor, *connections.values()):
             thread.join(timeout=5.0)
 
     def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:  # closed
-                return
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for connection in accepted(self._listener):
             thread = threading.Thread(
                 target=self._serve, args=(connection,), name='rpc-client', daemon=True
             )
@@ -212,10 +208,3 @@ def _has_left(connection: socket.socket) -> bool:
         return False
     except OSError:
         return True
-
-
-def _end(sock: socket.socket) -> None:
-    """Wake whoever waits on the socket, and close it."""
-    with contextlib.suppress(OSError):  # the other side was faster
-        sock.shutdown(socket.SHUT_RDWR)
-    sock.close()

@@ -16,6 +16,8 @@ import time
 from collections import Counter, deque
 from collections.abc import Sequence
 
+from carla_bridge.mini_carla.sockets import accepted, end
+
 __all__ = ['Buffer', 'StreamServer']
 
 LOG = logging.getLogger(__name__)
@@ -160,9 +162,7 @@ class StreamServer:
             self._closed = True
             self._changed.notify_all()
             stream_ids = list(self._subscriptions)
-        with contextlib.suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
+        end(self._listener)
         for stream_id in stream_ids:
             self.drop(stream_id)
         self._acceptor.join(timeout=5.0)
@@ -170,12 +170,7 @@ class StreamServer:
             thread.join(timeout=5.0)
 
     def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:  # closed
-                return
-            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for connection in accepted(self._listener):
             thread = threading.Thread(
                 target=self._serve, args=(connection,), name='stream-client', daemon=True
             )

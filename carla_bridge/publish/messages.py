@@ -6,7 +6,6 @@ they are: rgb, normals and instances are bgra8. Depth is decoded, tags are colou
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -20,6 +19,8 @@ from carla_bridge.camera_images import metres_from_depth, pixels_of, tags_of_ima
 from carla_bridge.pinhole import PinholeCamera
 from carla_bridge.publish.poses import stamp_parts
 from lane_seg.carla_tags import palette_of
+from lane_seg_ros.camera_infos import ideal_camera_info
+from lane_seg_ros.image_messages import message_of_bytes
 
 if TYPE_CHECKING:
     import carla
@@ -46,24 +47,18 @@ def message_maker(kind: str, version: str, *, raw_tags: bool) -> MessageFromImag
     colours = _packed_bgra(palette_of(version))
 
     def palette_msg(image: carla.Image, header: Header) -> Image:
-        return _image_msg(np.take(colours, tags_of_image(image)), 'bgra8', header)
+        return message_of_bytes(
+            np.take(colours, tags_of_image(image)), encoding='bgra8', header=header
+        )
 
     return palette_msg
 
 
 def camera_info(camera: PinholeCamera, header: Header) -> CameraInfo:
     """Describe a camera without distortion, as ros-bridge does."""
-    k = camera.matrix
-    return CameraInfo(
-        header=header,
-        height=camera.height,
-        width=camera.width,
-        distortion_model='plumb_bob',
-        d=[0.0] * 5,
-        k=k.ravel().tolist(),
-        r=np.eye(3).ravel().tolist(),
-        p=np.column_stack((k, np.zeros(3))).ravel().tolist(),
-    )
+    info = ideal_camera_info(camera.matrix, height=camera.height, width=camera.width)
+    info.header = header
+    return info
 
 
 def time_msg(seconds: float) -> Time:
@@ -73,15 +68,15 @@ def time_msg(seconds: float) -> Time:
 
 
 def _bgra_msg(image: carla.Image, header: Header) -> Image:
-    return _image_msg(pixels_of(image), 'bgra8', header)
+    return message_of_bytes(pixels_of(image), encoding='bgra8', header=header)
 
 
 def _tags_msg(image: carla.Image, header: Header) -> Image:
-    return _image_msg(tags_of_image(image), 'mono8', header)
+    return message_of_bytes(tags_of_image(image), encoding='mono8', header=header)
 
 
 def _depth_msg(image: carla.Image, header: Header) -> Image:
-    return _image_msg(metres_from_depth(pixels_of(image)), '32FC1', header)
+    return message_of_bytes(metres_from_depth(pixels_of(image)), encoding='32FC1', header=header)
 
 
 def _packed_bgra(palette: NDArray[np.uint8]) -> NDArray[np.uint32]:
@@ -90,23 +85,3 @@ def _packed_bgra(palette: NDArray[np.uint8]) -> NDArray[np.uint32]:
     colours[: len(palette), :3] = palette[:, ::-1]
     colours[:, 3] = 255
     return colours.view(np.uint32)[:, 0]
-
-
-def _image_msg(
-    pixels: NDArray[np.uint8] | NDArray[np.uint32] | NDArray[np.float32],
-    encoding: str,
-    header: Header,
-) -> Image:
-    """Write an array of H rows, C-contiguous, whose bytes are what the encoding says."""
-    height, width = pixels.shape[:2]
-    data = array('B')
-    # rosidl takes an array.array over as it is and checks anything else byte by byte.
-    data.frombytes(pixels.view(np.uint8).data)
-    return Image(
-        header=header,
-        height=height,
-        width=width,
-        encoding=encoding,
-        step=pixels.nbytes // height,
-        data=data,
-    )

@@ -26,6 +26,7 @@ __all__ = [
     'TAGS_0_9_14',
     'UNKNOWN_TAG',
     'palette_of',
+    'share_in_palette',
     'tags_from_palette',
     'tags_of',
 ]
@@ -125,6 +126,16 @@ def tags_from_palette(image: NDArray[np.uint8], palette: NDArray[np.uint8]) -> N
         found = cv2.inRange(code, (blue, green, red), (blue, green, red))
         tags[found != 0] = tag
     return tags
+
+
+def share_in_palette(image: NDArray[np.uint8], palette: NDArray[np.uint8]) -> float:
+    """Tell which share of an image's pixels has a colour of a palette, 0..1.
+
+    Args:
+        image: (H, W, 3) uint8 BGR, or (H, W, 4) BGRA.
+        palette: (N, 3) uint8 RGB, from `palette_of`.
+    """
+    return float(np.mean(tags_from_palette(image, palette) != UNKNOWN_TAG))
 
 
 def _is_new(version: str) -> bool:

@@ -29,6 +29,7 @@ from lane_seg_ros.camera_frames import (
     RateReport,
     frames_of,
 )
+from lane_seg_ros.camera_infos import ideal_camera_info
 from lane_seg_ros.image_messages import msg_from_image
 from lane_seg_ros.node_main import run_node
 from lane_seg_ros.qos import image_qos
@@ -89,7 +90,8 @@ class CameraNode(Node):
         """Publish a frame with the present time as its stamp."""
         height, width = frame.image.shape[:2]
         if (self._camera_info.height, self._camera_info.width) != (height, width):
-            self._camera_info = _camera_info(height, width, fov_deg=self.request.fov_deg)
+            camera = PinholeCamera(height=height, width=width, fov_deg=self.request.fov_deg)
+            self._camera_info = ideal_camera_info(camera.matrix, height=height, width=width)
         header = Header(stamp=self.get_clock().now().to_msg(), frame_id=self.frame_id)
         # First, because a listener pairs an image with the camera info that it already has.
         self._camera_info.header = header
@@ -193,18 +195,3 @@ def _leave_if_shut_down(node: Node) -> None:
     """Raise ExternalShutdownException after a signal."""
     if not node.context.ok():
         raise ExternalShutdownException
-
-
-def _camera_info(height: int, width: int, *, fov_deg: float) -> CameraInfo:
-    """What an ideal camera of this size and field of view says about itself."""
-    k = PinholeCamera(height=height, width=width, fov_deg=fov_deg).matrix
-    projection = [*k[0], 0.0, *k[1], 0.0, *k[2], 0.0]
-    return CameraInfo(
-        height=height,
-        width=width,
-        distortion_model='plumb_bob',
-        d=[0.0] * 5,
-        k=k.ravel().tolist(),
-        r=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0],
-        p=[float(value) for value in projection],
-    )

@@ -13,6 +13,7 @@ this process really writes so; where it does not, the node stays with message ob
 
 from __future__ import annotations
 
+import math
 import struct
 from dataclasses import dataclass
 
@@ -23,13 +24,13 @@ from sensor_msgs.msg import Image
 from std_msgs.msg import Header
 
 from lane_seg.errors import ImageError
+from lane_seg_ros.image_messages import check_output
 
 __all__ = ['CdrImage', 'cdr_from_image', 'image_from_cdr', 'rclpy_agrees']
 
 _ENCAPSULATION = 4
 _ALIGNMENT = 4
 _BIG_ENDIAN, _LITTLE_ENDIAN = b'\x00\x00', b'\x00\x01'
-_OUTPUT_CHANNELS = {'bgr8': 3, 'mono8': 1}
 # What is no UTF-8 in a frame_id goes out as it came in.
 _CODEC, _ERRORS = 'utf-8', 'surrogateescape'
 
@@ -162,19 +163,7 @@ def cdr_from_image(
     Raises:
         ImageError: cause 'encoding' or 'type'.
     """
-    channels = _OUTPUT_CHANNELS.get(encoding)
-    if channels is None:
-        raise ImageError(
-            f"cannot make a message of '{encoding}', expected: {', '.join(_OUTPUT_CHANNELS)}",
-            cause='encoding',
-        )
-    shape = image.shape if channels > 1 else (*image.shape, 1)
-    if image.dtype != np.uint8 or len(shape) != 3 or shape[2] != channels:
-        raise ImageError(
-            f"'{encoding}' needs uint8 of shape (H, W{', 3' if channels == 3 else ''}), found "
-            f'{image.dtype} of shape {image.shape}',
-            cause='type',
-        )
+    check_output(image, encoding)
     height, width = image.shape[:2]
     pixels = np.ascontiguousarray(image)
     frame = frame_id.encode(_CODEC, _ERRORS) + b'\x00'
@@ -183,7 +172,7 @@ def cdr_from_image(
         _LITTLE_ENDIAN + b'\x00\x00' + struct.pack('<iII', sec, nanosec, len(frame)) + frame
     )
     head = _padded(head + struct.pack('<III', height, width, len(name)) + name + b'\x00')
-    head += struct.pack('<II', width * channels, pixels.size)
+    head += struct.pack('<II', math.prod(pixels.shape[1:]), pixels.size)
     return b''.join((head, pixels.reshape(-1).data))
 
 

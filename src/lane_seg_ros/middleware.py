@@ -22,7 +22,7 @@ import shutil
 from pathlib import Path
 
 from lane_seg.allocator import keep_large_blocks
-from lane_seg_ros.shared_memory import remove_dead_segments
+from lane_seg_ros.shared_memory import SHARED_MEMORY, remove_dead_segments
 
 __all__ = ['NO_TUNING_VARIABLE', 'PROFILE_PATH', 'prepare_middleware']
 
@@ -30,7 +30,6 @@ NO_TUNING_VARIABLE = 'LANE_SEG_NO_MIDDLEWARE_TUNING'
 # Beside this module in a checkout, in a wheel and in a colcon install alike (package data).
 PROFILE_PATH = Path(__file__).resolve().with_name('fastdds_shm.xml')
 
-_SHARED_MEMORY = Path('/dev/shm')
 _SEGMENT_BYTES = 16 << 20  # as the profile says
 
 # Fast DDS 2 (Humble, Jazzy) reads the first name only, Fast DDS 3 (Kilted and later) the second.
@@ -65,13 +64,13 @@ def _reclaim_shared_memory() -> str:
 def _look_at_free_shared_memory() -> str:
     """Say so where the shared memory of this machine does not hold our segment."""
     try:
-        usage = shutil.disk_usage(_SHARED_MEMORY)
+        usage = shutil.disk_usage(SHARED_MEMORY)
     except OSError:  # not Linux
         return ''
     if usage.free >= _SEGMENT_BYTES:
         return ''
     return (
-        f'{_SHARED_MEMORY} has {usage.free >> 10} KiB free, a participant needs '
+        f'{SHARED_MEMORY} has {usage.free >> 10} KiB free, a participant needs '
         f'{_SEGMENT_BYTES >> 10}: images go over UDP instead of shared memory, slower and with '
         'losses; free it, or give a container more (--shm-size=256m, or --ipc=host)'
     )

@@ -16,12 +16,31 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-__all__ = ['remove_dead_segments']
+__all__ = ['SHARED_MEMORY', 'locks_in', 'remove_dead_segments']
+
+SHARED_MEMORY = Path('/dev/shm')
+"""Where Fast DDS keeps its segments on Linux."""
 
 _LOCK_NAME = re.compile(r'(fastrtps_(?:[0-9a-f]{16}|port\d+))_[es]l')
 
 
-def remove_dead_segments(folder: str | Path = '/dev/shm', *, minimum_age_s: float = 1.0) -> int:
+def locks_in(folder: str | Path = SHARED_MEMORY) -> dict[Path, list[Path]]:
+    """Find the lock files of Fast DDS.
+
+    Args:
+        folder: where they lie; one that is not there has none.
+
+    Returns:
+        {segment or port: its lock files}; the segment itself may be gone.
+    """
+    locks_of: dict[Path, list[Path]] = {}
+    for path in sorted(Path(folder).glob('fastrtps_*')):
+        if found := _LOCK_NAME.fullmatch(path.name):
+            locks_of.setdefault(path.with_name(found[1]), []).append(path)
+    return locks_of
+
+
+def remove_dead_segments(folder: str | Path = SHARED_MEMORY, *, minimum_age_s: float = 1.0) -> int:
     """Remove the segments and ports whose owners no longer live.
 
     Those of other users are left alone, and so is everything where there is no such folder.
@@ -34,13 +53,9 @@ def remove_dead_segments(folder: str | Path = '/dev/shm', *, minimum_age_s: floa
     Returns:
         The number of segments and ports removed.
     """
-    locks_of: dict[str, list[Path]] = {}
-    for path in Path(folder).glob('fastrtps_*'):
-        if found := _LOCK_NAME.fullmatch(path.name):
-            locks_of.setdefault(found[1], []).append(path)
     return sum(
-        _remove_if_dead(Path(folder) / name, locks, minimum_age_s)
-        for name, locks in locks_of.items()
+        _remove_if_dead(segment, locks, minimum_age_s)
+        for segment, locks in locks_in(folder).items()
     )
 
 

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ['ROOT', 'Server', 'environment', 'run_client', 'running_server']
+__all__ = ['ROOT', 'Server', 'end_process', 'environment', 'run_client', 'running_server']
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = re.compile(r'ready: mini_carla \(not CARLA\) on \S+, port (\d+), streams on (\d+), ')
@@ -46,6 +46,17 @@ def _die_with_parent() -> None:
     ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
+def end_process(process: subprocess.Popen[str]) -> None:
+    """End a process by its id: by SIGTERM, and by SIGKILL where it does not mind that."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
 @contextlib.contextmanager
 def running_server(*options: str) -> Iterator[Server]:
     """Start a server on free ports; it is ended by its process id, whatever happens."""
@@ -63,13 +74,7 @@ def running_server(*options: str) -> Iterator[Server]:
         assert ready is not None, f'no ready line but {line!r}'
         yield Server(process, int(ready[1]), int(ready[2]))
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        end_process(process)
         process.stdout.close()
 
 

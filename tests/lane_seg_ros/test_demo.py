@@ -23,7 +23,7 @@ pytest.importorskip('onnx')
 from lane_seg_ros.demo import command
 from lane_seg_ros.demo.processes import DemoError, NodeProcess, free_domain_id
 from lane_seg_ros.shared_memory import remove_dead_segments
-from tests.carla_bridge.mini_carla.conftest import environment
+from tests.carla_bridge.servers import environment
 from tests.tiny_bundle import make_tiny_bundle
 
 if TYPE_CHECKING:

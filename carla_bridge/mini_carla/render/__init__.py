@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from carla_bridge.mini_carla.render.camera import CameraSpec
 from carla_bridge.mini_carla.render.renderer import PICTURES, Renderer
 from carla_bridge.mini_carla.render.weather import Weather
 
-__all__ = ['PICTURES', 'CameraSpec', 'Renderer', 'Weather']
+__all__ = ['PICTURES', 'Renderer', 'Weather']

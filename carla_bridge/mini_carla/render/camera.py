@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carla_bridge.mini_carla.geometry import Transform
+from carla_bridge.pinhole import PinholeCamera
 
-__all__ = ['FAR_M', 'NEAR_M', 'OVERSAMPLING', 'SHIFT', 'CameraSpec', 'Ragged', 'View']
+__all__ = ['FAR_M', 'NEAR_M', 'OVERSAMPLING', 'SHIFT', 'Ragged', 'View']
 
 NEAR_M = 0.1
 """Depth in metres in front of which nothing is drawn."""
@@ -31,20 +32,6 @@ SHIFT = 4
 """Bits behind the binary point of the coordinates that `View.outlines` returns."""
 
 _GUARD = 6.0  # polygons are cut at this many image half-widths: OpenCV walks along all rows
-
-
-@dataclass(frozen=True)
-class CameraSpec:
-    """Image size in pixels and horizontal field of view in degrees."""
-
-    width: int
-    height: int
-    fov_deg: float
-
-    @property
-    def focal(self) -> float:
-        """Focal length in pixels, the same on both axes."""
-        return self.width / (2.0 * math.tan(math.radians(self.fov_deg) / 2.0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -88,7 +75,7 @@ class View:
         rotation: (3, 3) float64, from world axes to camera axes: x right, y down, z depth.
     """
 
-    def __init__(self, spec: CameraSpec, transform: Transform) -> None:
+    def __init__(self, spec: PinholeCamera, transform: Transform) -> None:
         self.spec = spec
         matrix = transform.matrix()
         self.origin: NDArray[np.float64] = matrix[:3, 3]

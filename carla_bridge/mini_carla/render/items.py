@@ -13,7 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from carla_bridge.mini_carla.render.camera import OVERSAMPLING, SHIFT, CameraSpec
+from carla_bridge.mini_carla.render.camera import OVERSAMPLING, SHIFT
+from carla_bridge.pinhole import PinholeCamera
 from lane_seg.errors import LaneSegError
 
 __all__ = ['GROUND_ITEM', 'MOST_ITEMS', 'SKY_ITEM', 'ItemBuffer', 'Items']
@@ -107,7 +108,7 @@ class ItemBuffer:
         items: what the numbers stand for.
     """
 
-    def __init__(self, spec: CameraSpec) -> None:
+    def __init__(self, spec: PinholeCamera) -> None:
         self._spec = spec
         shape = (spec.height * OVERSAMPLING, spec.width * OVERSAMPLING)
         self.samples: NDArray[np.uint16] = np.zeros(shape, np.uint16)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from carla_bridge.mini_carla.geometry import Box, Town, Transform
 from carla_bridge.mini_carla.render.boxes import BoxSet
-from carla_bridge.mini_carla.render.camera import CameraSpec, View
+from carla_bridge.mini_carla.render.camera import View
 from carla_bridge.mini_carla.render.ground import Ground
 from carla_bridge.mini_carla.render.items import ItemBuffer
 from carla_bridge.mini_carla.render.labels import tag_table
@@ -21,6 +21,7 @@ from carla_bridge.mini_carla.render.shading import Shader
 from carla_bridge.mini_carla.render.sky import SKY
 from carla_bridge.mini_carla.render.solids import Solids
 from carla_bridge.mini_carla.render.weather import Light, Weather
+from carla_bridge.pinhole import PinholeCamera
 from lane_seg.errors import LaneSegError
 
 __all__ = ['PICTURES', 'Renderer']
@@ -50,7 +51,7 @@ class Renderer:
 
     def render(
         self,
-        camera: CameraSpec,
+        camera: PinholeCamera,
         transform: Transform,
         boxes: Sequence[Box],
         weather: Weather,

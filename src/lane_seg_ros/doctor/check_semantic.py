@@ -13,7 +13,7 @@ from lane_seg.carla_tags import (
     PALETTE_0_9_14,
     TAGS_0_9_13,
     TAGS_0_9_14,
-    UNKNOWN_TAG,
+    share_in_palette,
     tags_from_palette,
 )
 from lane_seg_ros.doctor.findings import Finding
@@ -47,7 +47,7 @@ def form_of(image: NDArray[np.uint8]) -> Form:
         return 'black'
     if not image[..., :2].any():
         return 'tags' if image[..., 2].max() < len(PALETTE_0_9_14) else 'picture'
-    if max(_share_in(image, PALETTE_0_9_13), _share_in(image, PALETTE_0_9_14)) < _NEARLY_ALL:
+    if _share_in_best_palette(image) < _NEARLY_ALL:
         return 'picture'
     colours = np.unique(image.reshape(-1, 3), axis=0)
     return 'palette' if len(colours) >= _FEWEST_COLOURS else 'picture'
@@ -85,7 +85,7 @@ def version_of_tags(tags: NDArray[np.uint8]) -> tuple[Version | None, str]:
 
 def version_of_palette(image: NDArray[np.uint8]) -> tuple[Version | None, str]:
     """Which palette a picture follows; like `version_of_tags`, for (H, W, 3) uint8 BGR."""
-    old, new = _share_in(image, PALETTE_0_9_13), _share_in(image, PALETTE_0_9_14)
+    old, new = share_in_palette(image, PALETTE_0_9_13), share_in_palette(image, PALETTE_0_9_14)
     evidence = f'{old:.2%} of the pixels have colours of 0.9.13, {new:.2%} of 0.9.14'
     if old == new:
         return None, evidence
@@ -119,7 +119,7 @@ def _check(topic: ImageTopic, image: NDArray[np.uint8], *, expected: bool) -> It
             'the topic is named as semantic, but carries neither tags nor the CityScapes palette',
             evidence=(
                 f'{colours} colours, of which at best '
-                f'{max(_share_in(image, PALETTE_0_9_13), _share_in(image, PALETTE_0_9_14)):.1%} '
+                f'{_share_in_best_palette(image):.1%} '
                 'of the pixels are in a palette'
             ),
             cause='an RGB camera under this name, a lossy codec, or resizing with interpolation',
@@ -186,6 +186,5 @@ def _listed(tags: NDArray[np.uint8]) -> str:
     return ', '.join(f'{numbers[i]} ({counts[i] / tags.size:.1%})' for i in order)
 
 
-def _share_in(image: NDArray[np.uint8], palette: NDArray[np.uint8]) -> float:
-    """Share of the pixels whose colour is in a palette."""
-    return float(np.mean(tags_from_palette(image, palette) != UNKNOWN_TAG))
+def _share_in_best_palette(image: NDArray[np.uint8]) -> float:
+    return max(share_in_palette(image, palette) for palette in (PALETTE_0_9_13, PALETTE_0_9_14))

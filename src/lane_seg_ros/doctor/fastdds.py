@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import fcntl
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from lane_seg_ros.doctor.observations import ProcessFacts
+from lane_seg_ros.shared_memory import SHARED_MEMORY, locks_in
 
 __all__ = [
     'Segment',
@@ -34,9 +34,7 @@ _SETTINGS = (
 )  # fmt: skip
 
 _FAST_DDS = b'\x01\x0f'
-_SHARED_MEMORY = Path('/dev/shm')
 _PROC = Path('/proc')
-_SEGMENT = re.compile(r'(fastrtps_(?:[0-9a-f]{16}|port\d+))_[es]l')
 _COMMAND_LENGTH = 80
 
 
@@ -90,24 +88,21 @@ def process_of(gid: bytes, *, own_gid: bytes, segments: Iterable[Segment]) -> Pr
     return _facts_of(candidates[0], segments) if len(candidates) == 1 else None
 
 
-def segments_in(folder: str | Path = _SHARED_MEMORY) -> tuple[Segment, ...]:
+def segments_in(folder: str | Path = SHARED_MEMORY) -> tuple[Segment, ...]:
     """The segments and ports of Fast DDS; none where there is no such folder."""
     owners = _owners_of_locks()
     found = []
-    for lock in sorted(Path(folder).glob('fastrtps_*')):
-        name = _SEGMENT.fullmatch(lock.name)
-        if name is None:
-            continue
-        try:
-            size = lock.with_name(name[1]).stat().st_size
-            with lock.open('rb') as file:
-                inode = os.fstat(file.fileno()).st_ino
-                is_free = _is_free(file.fileno())
-        except OSError:  # removed in between, or of another user
-            continue
-        found.append(
-            Segment(name[1], size, owners.get(inode), is_free, is_port='_port' in name[1])
-        )
+    for segment, locks in locks_in(folder).items():
+        for lock in locks:
+            try:
+                size = segment.stat().st_size
+                with lock.open('rb') as file:
+                    inode = os.fstat(file.fileno()).st_ino
+                    is_free = _is_free(file.fileno())
+            except OSError:  # removed in between, or of another user
+                continue
+            is_port = '_port' in segment.name
+            found.append(Segment(segment.name, size, owners.get(inode), is_free, is_port=is_port))
     return tuple(found)
 
 
@@ -153,7 +148,7 @@ def _facts_of(pid: int, segments: Iterable[Segment]) -> ProcessFacts | None:
 
 def _same_shared_memory(folder: Path) -> bool | None:
     try:
-        theirs, ours = (folder / 'root/dev/shm').stat(), _SHARED_MEMORY.stat()
+        theirs, ours = (folder / 'root/dev/shm').stat(), SHARED_MEMORY.stat()
     except OSError:
         return None
     return (theirs.st_dev, theirs.st_ino) == (ours.st_dev, ours.st_ino)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from lane_seg_ros.doctor.fastdds import Segment, settings_of
 from lane_seg_ros.doctor.observations import Environment
+from lane_seg_ros.shared_memory import SHARED_MEMORY
 
 __all__ = ['environment_of', 'why_cv_bridge_fails']
 
-_SHARED_MEMORY = Path('/dev/shm')
 _PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
 _IMPORT_S = 30.0
 # The conversion table lies in the binary part: without it `import cv_bridge` alone succeeds.
@@ -34,8 +34,8 @@ def environment_of(
     ours = settings_of(settings)
     dead = [segment for segment in segments if segment.is_dead]
     total, free = None, 0
-    if _SHARED_MEMORY.is_dir():
-        status = os.statvfs(_SHARED_MEMORY)
+    if SHARED_MEMORY.is_dir():
+        status = os.statvfs(SHARED_MEMORY)
         total, free = status.f_blocks * status.f_frsize, status.f_bavail * status.f_frsize
     return Environment(
         settings=ours,

@@ -20,7 +20,7 @@ from lane_seg.carla_tags import (
     TAGS_0_9_13,
     TAGS_0_9_14,
     UNKNOWN_TAG,
-    tags_from_palette,
+    share_in_palette,
 )
 from lane_seg.errors import LaneSegError
 from lane_seg_ros.image_messages import image_from_msg
@@ -119,8 +119,7 @@ class LabelReader:
 
     def _check_palette(self, pixels: NDArray[np.uint8]) -> None:
         known = max(
-            float((tags_from_palette(pixels, palette) != UNKNOWN_TAG).mean())
-            for palette in (PALETTE_0_9_13, PALETTE_0_9_14)
+            share_in_palette(pixels, palette) for palette in (PALETTE_0_9_13, PALETTE_0_9_14)
         )
         if known < _KNOWN_SHARE:
             raise self._wrong(

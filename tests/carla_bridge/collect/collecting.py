@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -17,7 +16,7 @@ import yaml
 
 from carla_bridge.recording.plan import plan_from_plain
 from carla_bridge.recording.sweep import drives_of
-from tests.carla_bridge.servers import ROOT, environment
+from tests.carla_bridge.servers import ROOT, end_process, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,12 +102,7 @@ def started(
     try:
         yield Collection(process, folder)
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
+        end_process(process)
         process.communicate()
 
 

@@ -10,7 +10,7 @@ import pytest
 
 pytest.importorskip('rclpy')
 
-from tests.carla_bridge.mini_carla.conftest import environment
+from tests.carla_bridge.servers import environment
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -19,7 +19,7 @@ pytest.importorskip('onnx')
 
 from lane_seg_ros.demo.processes import ChildProcess, NodeProcess
 from lane_seg_ros.shared_memory import remove_dead_segments
-from tests.carla_bridge.mini_carla.conftest import environment, running_server
+from tests.carla_bridge.servers import environment, running_server
 from tests.tiny_bundle import make_tiny_bundle
 
 if TYPE_CHECKING:

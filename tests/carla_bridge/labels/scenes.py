@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from carla_bridge.labels import LabelOptions, LaneLabeller
 from carla_bridge.mini_carla.geometry import Box, Town, Transform
-from carla_bridge.mini_carla.render import CameraSpec, Renderer, Weather
+from carla_bridge.mini_carla.render import Renderer, Weather
 from carla_bridge.mini_carla.towns import load_town
 from carla_bridge.pinhole import PinholeCamera
 
@@ -64,10 +64,9 @@ def renderers(name: str) -> tuple[Renderer, Renderer]:
 
 def scene(name: str, pose: Transform, cars: tuple[Box, ...] = ()) -> Scene:
     """Render one scene."""
-    spec = CameraSpec(WIDTH, HEIGHT, FOV_DEG)
     whole, lines = renderers(name)
-    seen = whole.render(spec, pose, cars, Weather(), ('semantic', 'depth'), 0)
-    only = lines.render(spec, pose, cars, Weather(), ('instance',), 0)['instance']
+    seen = whole.render(CAMERA, pose, cars, Weather(), ('semantic', 'depth'), 0)
+    only = lines.render(CAMERA, pose, cars, Weather(), ('instance',), 0)['instance']
     lane = only[..., 0] == ROAD_LINES
     return Scene(
         pose,

@@ -21,7 +21,7 @@ from carla_bridge.labels import (  # noqa: E402
     LaneLabeller,
 )
 from carla_bridge.mini_carla.geometry import Transform  # noqa: E402
-from carla_bridge.mini_carla.render import CameraSpec, Renderer, Weather  # noqa: E402
+from carla_bridge.mini_carla.render import Renderer, Weather  # noqa: E402
 from carla_bridge.pinhole import PinholeCamera  # noqa: E402
 from lane_seg.carla_tags import TAGS_0_9_13  # noqa: E402
 from lane_seg.errors import LaneSegError  # noqa: E402
@@ -99,7 +99,7 @@ def test_a_picture_without_paint_has_no_lines() -> None:
 def test_the_old_tags_give_the_same_labels() -> None:
     seen = scene('Town_ring', on_lane('Town_ring', 1, -1, 60.0))
     new = labeller('Town_ring').label(seen.tags, CAMERA, seen.pose.matrix())
-    spec = CameraSpec(WIDTH, HEIGHT, FOV_DEG)
+    spec = PinholeCamera(WIDTH, HEIGHT, FOV_DEG)
     tags = Renderer(town('Town_ring'), 1, '0.9.13').render(
         spec, seen.pose, (), Weather(), ('semantic',), 0
     )['semantic']

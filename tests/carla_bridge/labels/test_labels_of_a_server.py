@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-from collections.abc import Callable
 
 import pytest
 
-from tests.carla_bridge.mini_carla.conftest import run_script, running_server
-
-__all__ = ['run_script']
+from tests.carla_bridge.servers import run_client, running_server
 
 pytest.importorskip('carla', reason='needs the carla client')
 
@@ -70,11 +66,9 @@ with WorldSession(client, delta_s=0.05) as session:
 """
 
 
-def test_frames_of_a_running_server_are_labelled(
-    run_script: Callable[..., subprocess.CompletedProcess[str]],
-) -> None:
+def test_frames_of_a_running_server_are_labelled() -> None:
     with running_server('--map', 'Town_grid', '--seed', '3') as server:
-        done = run_script(CODE, server.port)
+        done = run_client(CODE, server.port)
     assert done.returncode == 0, done.stderr
     frames = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(frames) == 4

@@ -15,7 +15,7 @@ from rclpy.executors import SingleThreadedExecutor
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
 
-from tests.carla_bridge.servers import environment
+from tests.carla_bridge.servers import end_process, environment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -63,13 +63,7 @@ def running_command(folder: Path, *words: object) -> Iterator[Running]:
         assert ready, f'{words} ended before it was ready: {errors.read_text()}'
         yield Running(process, ready, errors)
     finally:
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(timeout=20)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        end_process(process)
         process.stdout.close()
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from carla_bridge.mini_carla.geometry import Box, Surface, Town, Transform
-from carla_bridge.mini_carla.render import CameraSpec
+from carla_bridge.pinhole import PinholeCamera
 
 Height = Callable[[float, float], float]
 
@@ -65,7 +65,7 @@ def local_to(points: NDArray[np.floating], transform: Transform) -> NDArray[np.f
 
 
 def projected(
-    points: NDArray[np.floating], camera: CameraSpec, transform: Transform
+    points: NDArray[np.floating], camera: PinholeCamera, transform: Transform
 ) -> NDArray[np.float64]:
     """Project a polygon (N, 3) to (u, v), (M, 2), written out from the axes of the camera.
 
@@ -85,12 +85,12 @@ def projected(
     )
 
 
-def focal_length(camera: CameraSpec) -> float:
+def focal_length(camera: PinholeCamera) -> float:
     """Return the focal length in pixels."""
     return camera.width / (2 * math.tan(math.radians(camera.fov_deg) / 2))
 
 
-def pixel_rays(camera: CameraSpec, transform: Transform) -> NDArray[np.float64]:
+def pixel_rays(camera: PinholeCamera, transform: Transform) -> NDArray[np.float64]:
     """Return world directions (H * W, 3) of depth 1 through the centres of all pixels."""
     row, column = np.indices((camera.height, camera.width)).reshape(2, -1) + 0.5
     focal = focal_length(camera)

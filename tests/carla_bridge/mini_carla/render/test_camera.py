@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from carla_bridge.mini_carla.geometry import Transform
 from carla_bridge.mini_carla.render.camera import NEAR_M, OVERSAMPLING, SHIFT, Ragged, View
-from carla_bridge.mini_carla.render.camera import CameraSpec as Spec
+from carla_bridge.pinhole import PinholeCamera as Spec
 
 SPEC = Spec(160, 90, 90.0)
 

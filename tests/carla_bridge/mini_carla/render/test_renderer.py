@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from carla_bridge.mini_carla.geometry import Box, Town, Transform
-from carla_bridge.mini_carla.render import PICTURES, CameraSpec, Renderer, Weather
+from carla_bridge.mini_carla.render import PICTURES, Renderer, Weather
+from carla_bridge.pinhole import PinholeCamera
 from lane_seg.errors import LaneSegError
 from tests.carla_bridge.mini_carla.render.small_town import (
     hill,
@@ -19,7 +20,7 @@ from tests.carla_bridge.mini_carla.render.small_town import (
 )
 
 ROAD, BUILDING, ROAD_LINES, CAR, TERRAIN, SKY = 1, 3, 24, 14, 10, 11
-CAMERA = CameraSpec(160, 90, 90.0)
+CAMERA = PinholeCamera(160, 90, 90.0)
 POSE = Transform(x=2.0, z=1.6, pitch=-6.0)
 HOUSE = Box('building', Transform(30.0, -14.0, 3.0), (6.0, 4.0, 5.0), (90, 120, 150), 12)
 TREE = Box('crown', Transform(25.0, 8.0, 5.0), (2.0, 2.0, 2.2), (40, 90, 50), 13)
@@ -211,7 +212,7 @@ percent = st.floats(-20.0, 120.0)
 def test_any_pose_size_and_weather_can_be_drawn(
     pose: Transform, weather: Weather, size: tuple[int, int, float]
 ) -> None:
-    seen = RENDERER.render(CameraSpec(*size), pose, (vehicle(12.0, 1.0),), weather, PICTURES, 0)
+    seen = RENDERER.render(PinholeCamera(*size), pose, (vehicle(12.0, 1.0),), weather, PICTURES, 0)
     assert seen['rgb'].shape == (size[1], size[0], 4)
     assert np.isfinite(seen['depth']).all()
     assert (seen['depth'] > 0).all()

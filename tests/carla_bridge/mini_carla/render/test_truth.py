@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from carla_bridge.mini_carla.geometry import Transform
-from carla_bridge.mini_carla.render import CameraSpec, Renderer, Weather
+from carla_bridge.mini_carla.render import Renderer, Weather
 from carla_bridge.mini_carla.towns import available_towns, load_town
+from carla_bridge.pinhole import PinholeCamera
 from tests.carla_bridge.mini_carla.render.small_town import (
     MARKS,
     focal_length,
@@ -27,7 +28,7 @@ from tests.carla_bridge.mini_carla.render.small_town import (
 
 ROAD_LINES, ROAD, SKY, CAR = 24, 1, 11, 14
 STANDING = (3, 4, 6, 7, 9, 28)  # tags of what may hide a mark
-CAMERA = CameraSpec(160, 90, 80.0)
+CAMERA = PinholeCamera(160, 90, 80.0)
 PIXELS = np.argwhere(np.ones((90, 160), np.bool_))[:, ::-1] + 0.5
 LEVEL = Renderer(straight_town(), 1)
 
