@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,18 +32,29 @@ class VideoWriter:
         frames: number of frames so far.
     """
 
-    def __init__(self, writer: cv2.VideoWriter, size_hw: tuple[int, int]) -> None:
+    def __init__(self, writer: cv2.VideoWriter, target: Path, size_hw: tuple[int, int]) -> None:
         self.frames = 0
+        self._target = target
         self._writer = writer
         self._size_wh = (size_hw[1], size_hw[0])
 
     def add(self, image: NDArray[np.uint8]) -> None:
-        """Append a frame: (H, W, 3) uint8 BGR; scaled if it has not the size of the video."""
+        """Append a frame: (H, W, 3) uint8 BGR; scaled if it has not the size of the video.
+
+        Raises:
+            LaneSegError: the disk is full.
+        """
         # OpenCV drops frames of another size without a word.
         if (image.shape[1], image.shape[0]) != self._size_wh:
             image = np.asarray(cv2.resize(image, self._size_wh), np.uint8)
         self._writer.write(image)
         self.frames += 1
+        # OpenCV tells nobody; FFmpeg, below it, prints a line for each frame that is lost.
+        if shutil.disk_usage(self._target.parent).free == 0:
+            raise LaneSegError(
+                f'{self._target}: the disk was full after {self.frames} frames; make room and run '
+                'it again'
+            )
 
 
 @contextmanager
@@ -59,12 +71,13 @@ def new_video(path: str | Path, *, fps: float, size_hw: tuple[int, int]) -> Iter
         What frames are added to.
 
     Raises:
-        LaneSegError: this OpenCV cannot write MP4 files here, or no frame was added.
+        LaneSegError: this OpenCV cannot write MP4 files here, no frame was added, or the disk is
+            full.
     """
     target = Path(path)
     with atomic_path(target) as temporary:
         writer = _open(temporary, target, fps, size_hw)
-        video = VideoWriter(writer, size_hw)
+        video = VideoWriter(writer, target, size_hw)
         try:
             yield video
         finally:

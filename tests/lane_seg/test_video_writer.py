@@ -10,6 +10,7 @@ import pytest
 from lane_seg.errors import LaneSegError
 from lane_seg.sources import VideoSource, open_source
 from lane_seg.video_writer import new_video
+from tests.small_disk import small_disk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,3 +60,18 @@ def test_a_video_without_frames_is_an_error_and_no_file(tmp_path: Path) -> None:
     ):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_ends_a_video_at_once_and_leaves_the_old_one(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (240, 320, 3), np.uint8)
+    with small_disk(tmp_path / 'disk') as disk:
+        path = disk / 'a.mp4'
+        path.write_bytes(b'old')
+        with (
+            pytest.raises(LaneSegError, match=r'a\.mp4: the disk was full after \d+ frames'),
+            new_video(path, fps=10, size_hw=(240, 320)) as video,
+        ):
+            for _ in range(1000):
+                video.add(noise)
+        assert path.read_bytes() == b'old'
+        assert list(disk.iterdir()) == [path]

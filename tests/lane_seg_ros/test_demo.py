@@ -24,6 +24,7 @@ from lane_seg_ros.demo import command
 from lane_seg_ros.demo.processes import DemoError, NodeProcess, free_domain_id
 from lane_seg_ros.shared_memory import remove_dead_segments
 from tests.carla_bridge.servers import environment
+from tests.small_disk import small_disk
 from tests.tiny_bundle import make_tiny_bundle
 
 if TYPE_CHECKING:
@@ -280,6 +281,21 @@ def test_a_town_that_mini_carla_does_not_have_ends_the_demo_with_the_servers_own
     assert "found 'Atlantis'" in said
     assert 'Traceback' not in said
     assert list((tmp_path / 'out').iterdir()) == []
+
+
+@pytest.mark.ros
+@pytest.mark.slow
+def test_a_full_disk_ends_the_demo_in_plain_words(
+    start: Callable[..., subprocess.Popen[str]], bundle: Path, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / 'disk') as disk:
+        options = ('--seconds', '20', '--input', 'scene', '--output', disk)
+        process = start('--model', bundle, *options)
+        said, _ = process.communicate(timeout=2 * PATIENCE_S)
+        assert process.returncode == 1, said
+        assert 'the disk was full after' in said
+        assert 'Traceback' not in said
+        assert list(disk.iterdir()) == []
 
 
 @pytest.mark.ros

@@ -29,6 +29,7 @@ from carla_bridge.recording.plan import CollectPlan, LabelPlan, Weather
 from carla_bridge.recording.recording import DiskFullError, Recording
 from carla_bridge.recording.sweep import drives_of
 from lane_seg.errors import LaneSegError
+from tests.small_disk import small_disk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -330,37 +331,26 @@ def test_a_wrong_frame_is_refused_and_leaves_nothing(
     assert len(check_whole(ten_frames)) == 10
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 200 kB."""
-    folder = tmp_path / 'disk'
-    folder.mkdir()
-    mount = ['mount', '-t', 'tmpfs', '-o', 'size=200k', 'tmpfs', str(folder)]
-    if shutil.which('mount') is None or subprocess.run(mount, capture_output=True).returncode:
-        pytest.skip('mounting a file system needs root')
-    yield folder
-    subprocess.run(['umount', str(folder)], check=True)
-
-
 def test_a_full_disk_ends_with_whole_frames_and_goes_on_when_there_is_room(
-    small_disk: Path,
+    tmp_path: Path,
 ) -> None:
-    folder = small_disk / 'recording'
-    ballast = small_disk / 'ballast'
-    ballast.write_bytes(bytes(60_000))
-    with Recording.open(folder, PLAN, '0.9.16') as recording:
-        count = 0
-        with pytest.raises(DiskFullError, match='make room and run the same command again'):
-            for count in range(1000):
+    with small_disk(tmp_path / 'disk') as disk:
+        folder = disk / 'recording'
+        ballast = disk / 'ballast'
+        ballast.write_bytes(bytes(60_000))
+        with Recording.open(folder, PLAN, '0.9.16') as recording:
+            count = 0
+            with pytest.raises(DiskFullError, match='make room and run the same command again'):
+                for count in range(1000):
+                    add(recording, count)
+            # Another try fails alike and does no harm.
+            with pytest.raises(DiskFullError, match=f'the {count} frames before are whole'):
                 add(recording, count)
-        # Another try fails alike and does no harm.
-        with pytest.raises(DiskFullError, match=f'the {count} frames before are whole'):
+        ballast.unlink()
+        assert len(check_whole(folder)) == count
+        with Recording.open(folder, PLAN, '0.9.16') as recording:
             add(recording, count)
-    ballast.unlink()
-    assert len(check_whole(folder)) == count
-    with Recording.open(folder, PLAN, '0.9.16') as recording:
-        add(recording, count)
-    assert len(check_whole(folder)) == count + 1
+        assert len(check_whole(folder)) == count + 1
 
 
 @pytest.mark.parametrize('limit', ['manifest', 'picture'])
