@@ -1,13 +1,16 @@
 """Engines against each other: OpenVINO, ONNX Runtime, threads, and the int8 rewrite at load.
 
 Run it as: python benchmarks/engines.py [--model DIR] [--json]
+With --confidence: each engine with the output `confidence` against itself without it.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+import tempfile
 from contextlib import ExitStack
+from pathlib import Path
 from unittest import mock
 
 import cv2
@@ -20,6 +23,7 @@ from lane_seg.engines import Engine, EngineName, open_engine
 from lane_seg.errors import LaneSegError
 from lane_seg.machine import machine_info
 from lane_seg.preprocess import tensor_from_image
+from lane_seg_engine.add_confidence import bundle_with_confidence
 from lane_seg_scene import RoadScene
 
 ENGINES: tuple[EngineName, ...] = ('openvino', 'onnxruntime')
@@ -65,6 +69,40 @@ def rows_of(bundle: ModelBundle, threads: list[int], *, repeats: int, warmup: in
     return rows
 
 
+def confidence_rows(
+    bundle: ModelBundle, threads: list[int], *, repeats: int, warmup: int
+) -> list[Row]:
+    """Measure each engine with the second output against itself without it."""
+    image = RoadScene(0).frame(0.0).image
+    tensor = tensor_from_image(image, (bundle.height, bundle.width), bundle.fit)
+    rows = []
+    for count in threads:
+        with ExitStack() as stack:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory())) / 'confidence'
+            bundle_with_confidence(bundle, folder)
+            sure = ModelBundle.load(folder)
+            pairs = {
+                name: tuple(
+                    stack.enter_context(open_engine(each, name, threads=count))
+                    for each in (bundle, sure)
+                )
+                for name in ENGINES
+            }
+            contenders = {}
+            for name, (one, both) in pairs.items():
+                contenders[name] = lambda one=one: one.infer(tensor)
+                contenders[f'{name}, confidence'] = lambda both=both: both.infer_both(tensor)
+            timings = interleaved(contenders, repeats=repeats, warmup=warmup)
+            for name, (one, both) in pairs.items():
+                masks = one.infer(tensor).copy(), both.infer_both(tensor)[0].copy()
+                note = f'{100 * _agreement(*masks):.2f} % same pixels'
+                for contender in (name, f'{name}, confidence'):
+                    timing = timings[contender]
+                    ratio = timings[name].median_ms / timing.median_ms
+                    rows.append(Row(f'{count} threads', contender, ratio, name, timing, note))
+    return rows
+
+
 def _agreement(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> float:
     return float((one == other).mean())
 
@@ -74,6 +112,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--model', default='default', metavar='DIR', help='bundle: folder or name')
     parser.add_argument('--threads', type=int, nargs='+', default=[1, 2], help='(default: 1 2)')
+    parser.add_argument(
+        '--confidence', action='store_true', help='what the output `confidence` costs'
+    )
     add_common_arguments(parser, repeats=100, warmup=10)
     args = parser.parse_args()
     cv2.setNumThreads(1)
@@ -83,7 +124,8 @@ def main() -> int:
         for name in ENGINES:
             open_engine(bundle, name).close()
         machine = machine_info()
-        rows = rows_of(bundle, args.threads, repeats=args.repeats, warmup=args.warmup)
+        measure = confidence_rows if args.confidence else rows_of
+        rows = measure(bundle, args.threads, repeats=args.repeats, warmup=args.warmup)
     except LaneSegError as error:
         print(f'error: {error}', file=sys.stderr)
         return 1
@@ -92,7 +134,8 @@ def main() -> int:
         'input': f'{bundle.width}x{bundle.height}', 'sha256': bundle.onnx_sha256,
         'rounds': args.repeats, 'warm-up rounds': args.warmup,
     }  # fmt: skip
-    report('engines', rows, machine, settings=settings, json_path=args.json)
+    name = 'engines_confidence' if args.confidence else 'engines'
+    report(name, rows, machine, settings=settings, json_path=args.json)
     return 0
 
 

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 ROAD_FROM, MARKING_FROM = 60.0, 170.0
 
 
-def tiny_graph(height: int, width: int) -> onnx.ModelProto:
-    """(1,H,W,3) uint8 -> (1,H,W) uint8: 0 below ROAD_FROM, 1 from there, 2 from MARKING_FROM."""
+def tiny_graph(height: int, width: int, *, confidence: bool = False) -> onnx.ModelProto:
+    """(1,H,W,3) uint8 -> (1,H,W) uint8: 0 below ROAD_FROM, 1 from there, 2 from MARKING_FROM.
+
+    It is the more confident, the brighter a pixel is: rounded mean of blue, green and red.
+    """
     constants = {
         'road_from': np.float32(ROAD_FROM),
         'marking_from': np.float32(MARKING_FROM),
@@ -32,11 +35,21 @@ def tiny_graph(height: int, width: int) -> onnx.ModelProto:
         helper.make_node('Cast', ['is_marking'], ['marking'], to=TensorProto.UINT8),
         helper.make_node('Add', ['road', 'marking'], ['mask']),
     ]
+    outputs = ['mask']
+    if confidence:
+        outputs.append('confidence')
+        nodes += [
+            helper.make_node('Round', ['grey'], ['level']),
+            helper.make_node('Cast', ['level'], ['confidence'], to=TensorProto.UINT8),
+        ]
     graph = helper.make_graph(
         nodes,
         'tiny',
         [helper.make_tensor_value_info('image', TensorProto.UINT8, [1, height, width, 3])],
-        [helper.make_tensor_value_info('mask', TensorProto.UINT8, [1, height, width])],
+        [
+            helper.make_tensor_value_info(name, TensorProto.UINT8, [1, height, width])
+            for name in outputs
+        ],
         [numpy_helper.from_array(value, name) for name, value in constants.items()],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid('', 17)], ir_version=8)
@@ -63,11 +76,18 @@ def tiny_spec(directory: Path, height: int, width: int, fit: str = 'stretch') ->
 
 
 def make_tiny_bundle(
-    directory: Path, *, height: int = 64, width: int = 128, fit: str = 'stretch'
+    directory: Path,
+    *,
+    height: int = 64,
+    width: int = 128,
+    fit: str = 'stretch',
+    confidence: bool = False,
 ) -> Path:
     """Write the bundle into `directory` (made if absent) and return it."""
     directory.mkdir(parents=True, exist_ok=True)
-    onnx.save(tiny_graph(height, width), directory / 'model.onnx')
+    onnx.save(tiny_graph(height, width, confidence=confidence), directory / 'model.onnx')
     spec = tiny_spec(directory, height, width, fit)
+    if confidence:
+        spec['confidence'] = True
     (directory / 'model.yaml').write_text(yaml.safe_dump(spec), encoding='utf-8')
     return directory

@@ -59,6 +59,7 @@ class ModelBundle:
         precision: 'int8', 'fp16' or 'fp32'.
         onnx_path: the graph: uint8 BGR (1, height, width, 3) in, uint8 (1, height, width) out.
         onnx_sha256: its sha256, 64 hexadecimal digits.
+        confidence: the graph has a second output 'confidence', uint8 (1, height, width).
     """
 
     directory: Path
@@ -72,6 +73,7 @@ class ModelBundle:
     precision: str
     onnx_path: Path
     onnx_sha256: str
+    confidence: bool
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> ModelBundle:
@@ -118,6 +120,8 @@ class ModelBundle:
             precision=reader.text('precision', allowed=PRECISIONS),
             onnx_path=directory / ONNX_NAME,
             onnx_sha256=hashes[ONNX_NAME],
+            # Bundles that are older than this field do not have it.
+            confidence=reader.flag('confidence', default=False),
         )
 
     def class_id(self, name: str) -> int:
@@ -250,6 +254,14 @@ class _Reader:
             raise self.error(key, 'text', found)
         if allowed and found not in allowed:
             raise self.error(key, ' or '.join(allowed), found)
+        return found
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        if isinstance(self.spec, dict) and key not in self.spec:
+            return default
+        found = self.value(key)
+        if not isinstance(found, bool):
+            raise self.error(key, 'true or false', found)
         return found
 
     def integer(self, key: str, *, least: int = 0) -> int:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lane_seg.confidence import no_confidence
 from lane_seg.overlay import Painter
-from lane_seg.postprocess import mask_from_output
+from lane_seg.postprocess import confidence_from_output, mask_from_output
 from lane_seg.preprocess import tensor_from_image
 from lane_seg.specks import remove_specks
 
@@ -34,12 +35,17 @@ class LaneResult:
         preprocess_ms: time of scaling to the model's input.
         inference_ms: time of the engine.
         postprocess_ms: time of laying the mask back.
+        confidence: (height, width) uint8 at the model's size, the probability of the class that
+            the network chose, 255 for 1; a buffer of the engine that the next call overwrites.
+            None if the model gives none. `LanePipeline.confidence_of` brings it to the image's
+            size.
     """
 
     mask: NDArray[np.uint8]
     preprocess_ms: float
     inference_ms: float
     postprocess_ms: float
+    confidence: NDArray[np.uint8] | None
 
 
 class LanePipeline:
@@ -62,6 +68,7 @@ class LanePipeline:
         self._painter = Painter(bundle.classes, alpha=alpha)
         self._tensor = np.empty((bundle.height, bundle.width, 3), np.uint8)
         self._mask = np.empty((0, 0), np.uint8)
+        self._confidence = np.empty((0, 0), np.uint8)
         self.min_blob_area = 0
         self._cleaned_ids = tuple(info.id for info in bundle.classes if info.name != _BACKGROUND)
 
@@ -89,7 +96,11 @@ class LanePipeline:
             image, (bundle.height, bundle.width), bundle.fit, out=self._tensor
         )
         prepared = time.perf_counter()
-        output = self.engine.infer(tensor)
+        confidence = None
+        if bundle.confidence:
+            output, confidence = self.engine.infer_both(tensor)
+        else:
+            output = self.engine.infer(tensor)
         inferred = time.perf_counter()
         image_hw = (image.shape[0], image.shape[1])
         if self.min_blob_area > 0:
@@ -105,6 +116,29 @@ class LanePipeline:
             preprocess_ms=(prepared - start) * 1e3,
             inference_ms=(inferred - prepared) * 1e3,
             postprocess_ms=(done - inferred) * 1e3,
+            confidence=confidence,
+        )
+
+    def confidence_of(self, result: LaneResult) -> NDArray[np.uint8]:
+        """Bring the confidence of the last image to its size, for those who want it.
+
+        Args:
+            result: what `process` gave last.
+
+        Returns:
+            (H, W) uint8, 255 for certain, 0 where the model saw nothing (fit 'crop'); a buffer of
+            the pipeline that the next call overwrites.
+
+        Raises:
+            BundleError: the model gives no confidence.
+        """
+        if result.confidence is None:
+            raise no_confidence(self.bundle.name)
+        image_hw = (result.mask.shape[0], result.mask.shape[1])
+        if self._confidence.shape != image_hw:
+            self._confidence = np.empty(image_hw, np.uint8)
+        return confidence_from_output(
+            result.confidence, image_hw, self.bundle.fit, out=self._confidence
         )
 
     def colour(self, mask: NDArray[np.uint8]) -> NDArray[np.uint8]:

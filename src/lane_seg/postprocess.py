@@ -1,4 +1,4 @@
-"""From the model's output to a mask of the camera image's own size."""
+"""From the model's outputs to a mask and a confidence of the camera image's own size."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from lane_seg.fit import Fit
 
-__all__ = ['UNLABELED_ID', 'mask_from_output']
+__all__ = ['UNLABELED_ID', 'confidence_from_output', 'mask_from_output']
 
 UNLABELED_ID = 255
 
@@ -53,4 +53,35 @@ def mask_from_output(
         return out
     out[...] = UNLABELED_ID
     out[place.image.slices] = wide[rows]
+    return out
+
+
+def confidence_from_output(
+    output: NDArray[np.uint8],
+    image_hw: tuple[int, int],
+    fit: Fit = 'stretch',
+    *,
+    out: NDArray[np.uint8] | None = None,
+) -> NDArray[np.uint8]:
+    """Lay the model's confidence back over the camera image, bilinear: it may be mixed.
+
+    Args:
+        output: (height, width) uint8 at the model's size, 255 for certain.
+        image_hw: the camera image's (height, width) in pixels.
+        fit: the fit that `tensor_from_image` used.
+        out: (H, W) uint8 buffer to fill, or None for a new one.
+
+    Returns:
+        (H, W) uint8, 255 for certain; pixels that the model did not see (fit 'crop') are 0.
+    """
+    if out is None:
+        out = np.empty(image_hw, np.uint8)
+    place = placement(fit, image_hw, (output.shape[0], output.shape[1]))
+    part = output[place.tensor.slices]
+    size = (place.image.width, place.image.height)
+    if size == (image_hw[1], image_hw[0]):
+        cv2.resize(part, size, dst=out, interpolation=cv2.INTER_LINEAR)
+        return out
+    out[...] = 0
+    out[place.image.slices] = cv2.resize(part, size, interpolation=cv2.INTER_LINEAR)
     return out

@@ -63,6 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         '--overlay', action='store_true', help='also write X_overlay.jpg, classes drawn over X'
     )
     parser.add_argument(
+        '--confidence', action='store_true',
+        help='also write X_confidence.png, 255 where the model is certain (if it tells)',
+    )  # fmt: skip
+    parser.add_argument(
         '--csv', type=Path, metavar='FILE', help='also write the share of each class of each image'
     )
     parser.add_argument(
@@ -81,6 +85,7 @@ def run(args: argparse.Namespace) -> int:
     """Run the command."""
     import cv2
 
+    from lane_seg.confidence import no_confidence
     from lane_seg_cli.predict_plan import plan
     from lane_seg_cli.predict_table import ShareTable, metadata_from_file
 
@@ -90,16 +95,16 @@ def run(args: argparse.Namespace) -> int:
     # Files that cannot be decoded are named by us; lines of libraries would tear the bar.
     os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', str(_FFMPEG_QUIET))
     cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
-    work = plan(args.inputs, args.output, overlay=args.overlay)
+    work = plan(args.inputs, args.output, overlay=args.overlay, confidence=args.confidence)
     for error in work.errors:
         print(f'error: {error}', file=sys.stderr)
     if not work.jobs:
         return 1
-    with (
-        _open_pipeline(args.model, args.engine, args.threads) as pipeline,
-        ShareTable(args.csv, pipeline.bundle, metadata) as table,
-    ):
-        tally = predict(work.jobs, pipeline, table)
+    with _open_pipeline(args.model, args.engine, args.threads) as pipeline:
+        if args.confidence and not pipeline.bundle.confidence:
+            raise no_confidence(pipeline.bundle.name)
+        with ShareTable(args.csv, pipeline.bundle, metadata) as table:
+            tally = predict(work.jobs, pipeline, table)
         tally.failed += len(work.errors)
         print_summary(tally, pipeline.bundle, pipeline.engine, args.output)
     return 1 if tally.failed else 0
@@ -164,6 +169,8 @@ def _predict_images(
                 _write_image(job.mask, result.mask)
                 if job.overlay is not None:
                     _write_image(job.overlay, pipeline.draw(image, result.mask))
+                if job.confidence is not None:
+                    _write_image(job.confidence, pipeline.confidence_of(result))
                 tally.add(result.mask, result.inference_ms)
                 table.add(job.name, result.mask, result.inference_ms)
                 tally.images += 1

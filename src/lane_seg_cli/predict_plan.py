@@ -21,17 +21,20 @@ class ImageJob:
         name: of the image, relative to the input that was named.
         mask: the PNG to write.
         overlay: the JPEG to write, None if it is not wanted.
+        confidence: the PNG to write, None if it is not wanted.
     """
 
     source: Path
     name: str
     mask: Path
     overlay: Path | None
+    confidence: Path | None
 
     @property
     def targets(self) -> tuple[Path, ...]:
         """All files to write."""
-        return (self.mask,) if self.overlay is None else (self.mask, self.overlay)
+        paths = (self.mask, self.overlay, self.confidence)
+        return tuple(path for path in paths if path is not None)
 
 
 @dataclass(frozen=True)
@@ -73,16 +76,18 @@ class Plan:
     errors: tuple[LaneSegError, ...]
 
 
-def plan(inputs: Sequence[Path], output: Path, *, overlay: bool) -> Plan:
+def plan(inputs: Sequence[Path], output: Path, *, overlay: bool, confidence: bool) -> Plan:
     """Decide what is written where.
 
-    Image X.jpg becomes X.png, and X_overlay.jpg; sub-folders are kept. Video Y.avi becomes Y.mp4.
+    Image X.jpg becomes X.png, X_overlay.jpg and X_confidence.png; sub-folders are kept. Video
+    Y.avi becomes Y.mp4.
     What lies in `output` is no input: a second run must not make masks of masks.
 
     Args:
         inputs: images, folders, videos.
         output: folder of the results.
         overlay: whether images get overlays as well.
+        confidence: whether images get pictures of the confidence as well.
 
     Raises:
         LaneSegError: two inputs would write the same file, or one would be overwritten.
@@ -93,7 +98,7 @@ def plan(inputs: Sequence[Path], output: Path, *, overlay: bool) -> Plan:
     errors: list[LaneSegError] = []
     for path in inputs:
         try:
-            jobs += _jobs(path, output, overlay)
+            jobs += _jobs(path, output, overlay=overlay, confidence=confidence)
         except LaneSegError as error:
             errors.append(error)
     return Plan(_without_clashes(jobs), tuple(errors))
@@ -123,7 +128,7 @@ def _without_clashes(jobs: Sequence[Job]) -> tuple[Job, ...]:
     return tuple(kept.values())
 
 
-def _jobs(path: Path, output: Path, overlay: bool) -> list[Job]:
+def _jobs(path: Path, output: Path, *, overlay: bool, confidence: bool) -> list[Job]:
     source = open_source(path)
     if isinstance(source, VideoSource):
         return [VideoJob(source, output / f'{source.path.stem}.mp4')]
@@ -136,9 +141,15 @@ def _jobs(path: Path, output: Path, overlay: bool) -> list[Job]:
     jobs: list[Job] = []
     for file in files:
         mask = (output / file).with_suffix('.png')
-        name = f'{file.stem}_overlay.jpg'
-        overlay_path = mask.with_name(name) if overlay else None
-        jobs.append(ImageJob(source.root / file, file.as_posix(), mask, overlay_path))
+        jobs.append(
+            ImageJob(
+                source=source.root / file,
+                name=file.as_posix(),
+                mask=mask,
+                overlay=mask.with_name(f'{file.stem}_overlay.jpg') if overlay else None,
+                confidence=mask.with_name(f'{file.stem}_confidence.png') if confidence else None,
+            )
+        )
     return jobs
 
 

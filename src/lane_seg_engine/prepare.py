@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from lane_seg.confidence import CONFIDENCE_NAME
 from lane_seg.errors import EngineError
 from lane_seg_engine.graph_rules import convolutions, has_quantization, require_legal
 from lane_seg_engine.graph_types import float_graph, half_graph
@@ -100,4 +101,10 @@ def check_signature(parsed: ParsedGraph, bundle: ModelBundle) -> None:
             f'{bundle.onnx_path}: expected the input {wanted_input} and the output '
             f'{wanted_output}, found {inputs} and {outputs}; export the model again with '
             '`lane-seg export`'
+        )
+    if bundle.confidence and (CONFIDENCE_NAME, *wanted_output) not in parsed.outputs:
+        raise EngineError(
+            f'{bundle.onnx_path}: expected the output {CONFIDENCE_NAME}, which model.yaml names, '
+            f'to be {wanted_output}, found {parsed.outputs}; export the model again with '
+            '`lane-seg export --confidence`'
         )

@@ -38,6 +38,7 @@ class CheckpointModel:
         classes: in the order of their ids.
         unlabeled_id: mask value of pixels that the model does not see.
         precision: 'fp32', or 'int8' computed in float.
+        confidence: no; `lane-seg export --confidence` makes a bundle that gives it.
     """
 
     name: str
@@ -48,6 +49,7 @@ class CheckpointModel:
     classes: tuple[ClassInfo, ...]
     unlabeled_id: int
     precision: str
+    confidence: bool
 
     @classmethod
     def of(cls, checkpoint: Checkpoint) -> CheckpointModel:
@@ -67,6 +69,7 @@ class CheckpointModel:
             ),
             unlabeled_id=UNLABELED_ID,
             precision=checkpoint.precision,
+            confidence=False,
         )
 
 

@@ -168,6 +168,7 @@ def export(
         ],
         'unlabeled_id': UNLABELED_ID,
         'precision': checkpoint.precision,
+        'confidence': confidence,
         'quantization': _quantization(checkpoint),
         'training': [
             {'data': data.name, 'source': data.images, 'licence': data.licence}

@@ -51,7 +51,8 @@ def model_card(
         f'- Network: {net.name}{_settings(net)}, {parameters / 1e6:.2f} M parameters.',
         f'- Input: uint8 BGR (1, {checkpoint.height}, {checkpoint.width}, 3), '
         f'camera images laid in by "{spec["input"]["fit"]}"; normalization is inside the graph.',
-        f'- Output: uint8 class ids (1, {checkpoint.height}, {checkpoint.width}).',
+        f'- Output: uint8 class ids (1, {checkpoint.height}, {checkpoint.width})'
+        + ('; `confidence`, the same shape: 255 for certain.' if spec['confidence'] else '.'),
         f'- File: model.onnx, opset 17, {spec["precision"]}, {onnx_bytes / 1e6:.2f} MB.',
     ]
     if quantization:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import nn
 
+from lane_seg.confidence import add_confidence
 from lane_seg.errors import LaneSegError
 from lane_seg_train.nets.normalization import normalized
 from lane_seg_train.onnx_int8 import (
@@ -29,7 +30,6 @@ __all__ = ['INPUT_NAME', 'OPSET', 'OUTPUT_NAME', 'DeployedNet', 'onnx_from_check
 
 INPUT_NAME = 'image'
 OUTPUT_NAME = 'mask'
-CONFIDENCE_NAME = 'confidence'
 LOGITS_NAME = 'logits'
 # The newest opset that TensorRT 8.5 (JetPack 5) documents, and the IR version that belongs to it.
 OPSET = 17
@@ -86,23 +86,6 @@ class DeployedNet(LogitsNet):
         return mask.to(torch.uint8)
 
 
-class ConfidentNet(DeployedNet):
-    """A `DeployedNet` that also tells how sure it is.
-
-    Shape:
-        input as there; outputs (1, H, W) uint8 class ids, and (1, H, W) uint8: the softmax
-        probability of that class, 255 for 1.
-    """
-
-    def forward(self, image: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:  # type: ignore[override]
-        """Normalize, run the network, pick the most probable class, and say how probable."""
-        logits = self.net(normalized(image).permute(0, 3, 1, 2))
-        # Of the largest logit: 1 / sum of exp(logit - largest), which cannot overflow.
-        largest = logits.amax(dim=1, keepdim=True)
-        probability = 1.0 / torch.exp(logits - largest).sum(dim=1)
-        return self.mask_from_logits(logits), (probability * 255.0 + 0.5).to(torch.uint8)
-
-
 def onnx_from_checkpoint(
     checkpoint: Checkpoint, *, confidence: bool = False, logits: bool = False
 ) -> onnx.ModelProto:
@@ -113,7 +96,7 @@ def onnx_from_checkpoint(
 
     Args:
         checkpoint: the network.
-        confidence: give a second output 'confidence', (1, H, W) uint8; see `ConfidentNet`.
+        confidence: give a second output 'confidence', (1, H, W) uint8; see `add_confidence`.
         logits: give 'logits', (1, classes, H, W) float, instead of the mask.
 
     Returns:
@@ -126,8 +109,6 @@ def onnx_from_checkpoint(
     net: nn.Module
     if logits:
         net, outputs = LogitsNet(checkpoint.net), [LOGITS_NAME]
-    elif confidence:
-        net, outputs = ConfidentNet(checkpoint.net, classes), [OUTPUT_NAME, CONFIDENCE_NAME]
     else:
         net, outputs = DeployedNet(checkpoint.net, classes), [OUTPUT_NAME]
     example = torch.zeros((1, checkpoint.height, checkpoint.width, 3), dtype=torch.uint8)
@@ -153,5 +134,7 @@ def onnx_from_checkpoint(
         fold_batch_norm(model)
     drop_unused(model)
     model.ir_version = IR_VERSION
+    if confidence:
+        add_confidence(model, classes)
     onnx.checker.check_model(model, full_check=True)
     return model

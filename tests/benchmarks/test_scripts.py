@@ -60,6 +60,15 @@ def test_engines_compares_engines_threads_and_graphs(tmp_path: Path) -> None:
     assert {'openvino', 'onnxruntime'} <= set(report['machine']['libraries'])
 
 
+def test_engines_tells_what_the_confidence_costs(tmp_path: Path) -> None:
+    for name in ('openvino', 'onnxruntime'):
+        pytest.importorskip(name)
+    said = run_script('engines.py', '--confidence', '--threads', '1', '--json', str(tmp_path))
+    assert said.count('100.00 % same pixels') == 4
+    rows = json.loads((tmp_path / 'engines_confidence.json').read_text())['rows']
+    assert [row['reference'] for row in rows] == ['openvino'] * 2 + ['onnxruntime'] * 2
+
+
 def test_train_throughput_runs_every_contender(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

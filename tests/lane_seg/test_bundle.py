@@ -61,6 +61,16 @@ def test_the_path_may_be_text_and_start_at_the_home_folder(
     assert ModelBundle.load('~/tiny') == ModelBundle.load(str(folder))
 
 
+def test_a_bundle_says_whether_its_model_tells_how_sure_it_is(
+    folder: Path, tmp_path: Path
+) -> None:
+    assert not ModelBundle.load(folder).confidence
+    sure = make_tiny_bundle(tmp_path / 'sure', confidence=True)
+    assert ModelBundle.load(sure).confidence
+    change(sure, lambda spec: spec.update(confidence=False))
+    assert not ModelBundle.load(sure).confidence
+
+
 def test_a_class_is_found_by_its_name(folder: Path) -> None:
     bundle = ModelBundle.load(folder)
     assert bundle.class_id('lane_marking') == 2
@@ -216,6 +226,8 @@ def test_each_missing_field_is_named(folder: Path, field: str) -> None:
         ('classes', ['road'], 'expected the field classes[0].colour, found none'),
         ('unlabeled_id', 0, 'expected 255 in unlabeled_id, found 0'),
         ('precision', 'int4', "expected int8 or fp16 or fp32 in precision, found 'int4'"),
+        ('confidence', 'yes', "expected true or false in confidence, found 'yes'"),
+        ('confidence', 1, 'expected true or false in confidence, found 1'),
         ('files', [], 'expected a mapping that holds model.onnx in files, found []'),
         ('files', {'a.onnx': {}}, 'expected a mapping that holds model.onnx in files'),
         ('files', {'model.onnx': {}}, 'expected the field files[model.onnx].sha256, found none'),

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lane_seg.fit import FITS, Fit, placement
-from lane_seg.postprocess import UNLABELED_ID, mask_from_output
+from lane_seg.postprocess import UNLABELED_ID, confidence_from_output, mask_from_output
 from lane_seg.preprocess import tensor_from_image
 
 SIZE = (48, 96)
@@ -85,3 +85,36 @@ def test_the_output_of_an_engine_may_be_read_only() -> None:
     output = np.ones(SIZE, np.uint8)
     output.flags.writeable = False
     assert mask_from_output(output, (10, 10)).all()
+
+
+@settings(max_examples=100)
+@given(st.sampled_from(FITS), sides, sides)
+def test_confidence_is_mixed_where_it_was_seen_and_0_elsewhere(
+    fit: Fit, height: int, width: int
+) -> None:
+    place = placement(fit, (height, width), SIZE)
+    rows, columns = place.image.slices
+    for axis in (0, 1):
+        # It rises by 2 from pixel to pixel along one axis; bilinear scaling keeps that slope.
+        ramp = 2 * np.arange(1, SIZE[axis] + 1, dtype=np.uint8)
+        output = np.broadcast_to(ramp.reshape((-1, 1) if axis == 0 else (1, -1)), SIZE)
+        confidence = confidence_from_output(output, (height, width), fit)
+        assert (confidence.shape, confidence.dtype) == ((height, width), np.uint8)
+        seen = confidence[rows, columns]
+        first = (place.tensor.top, place.tensor.left)[axis]
+        count = (place.tensor.height, place.tensor.width)[axis]
+        wanted = 2 * (first + 0.5 + centres(seen.shape[axis]) * count)
+        wanted = np.clip(wanted, ramp[first], ramp[first + count - 1])
+        found = seen[:, 0] if axis == 0 else seen[0]
+        assert np.abs(found - wanted).max() <= 1
+        outside = np.ones(confidence.shape, bool)
+        outside[rows, columns] = False
+        assert not confidence[outside].any()
+
+
+@pytest.mark.parametrize('fit', FITS)
+def test_confidence_goes_into_the_buffer_that_is_given(fit: Fit) -> None:
+    output = np.random.default_rng(0).integers(0, 256, SIZE, np.uint8)
+    out = np.full((300, 500), 77, np.uint8)
+    assert confidence_from_output(output, (300, 500), fit, out=out) is out
+    assert np.array_equal(out, confidence_from_output(output, (300, 500), fit))

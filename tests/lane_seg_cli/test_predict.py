@@ -123,6 +123,55 @@ def test_overlays_show_the_classes_over_the_image(tmp_path: Path, model: Path) -
     assert np.abs(overlay[:, 72:] - (100, 100, 228)).max() < 8
 
 
+def test_confidence_is_a_picture_of_the_images_size(tmp_path: Path) -> None:
+    model = make_tiny_bundle(tmp_path / 'sure', confidence=True)
+    write(tmp_path / 'in/a.png', picture())
+    write(tmp_path / 'in/b.png', np.full((360, 640, 3), 100, np.uint8))
+    out = tmp_path / 'out'
+    words = ['--output', str(out), '--model', str(model), '--confidence']
+    assert main(['predict', str(tmp_path / 'in'), *words]) == 0
+    assert files_in(out) == ['a.png', 'a_confidence.png', 'b.png', 'b_confidence.png']
+    np.testing.assert_array_equal(read(out / 'a.png'), definition(picture()))
+    # The tiny model is the more confident, the brighter a pixel is.
+    np.testing.assert_array_equal(
+        read(out / 'a_confidence.png'), np.rint(picture().mean(axis=2)).astype(np.uint8)
+    )
+    np.testing.assert_array_equal(
+        read(out / 'b_confidence.png'), np.full((360, 640), 100, np.uint8)
+    )
+
+
+def test_without_the_option_a_model_with_confidence_writes_masks_only(tmp_path: Path) -> None:
+    model = make_tiny_bundle(tmp_path / 'sure', confidence=True)
+    path, out = write(tmp_path / 'a.png', picture()), tmp_path / 'out'
+    assert main(['predict', str(path), '--output', str(out), '--model', str(model)]) == 0
+    assert files_in(out) == ['a.png']
+
+
+def test_confidence_that_the_model_does_not_give_is_refused_before_anything_is_written(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write(tmp_path / 'a.jpg', picture())
+    table = tmp_path / 'shares.csv'
+    table.write_text('of the run before')
+    words = ['--output', str(tmp_path / 'out'), '--model', str(model), '--csv', str(table)]
+    assert main(['predict', str(path), *words, '--confidence']) == 1
+    said = capsys.readouterr().err
+    assert said.startswith('error: model tiny: expected one that gives confidence')
+    assert 'lane-seg add-confidence' in said
+    assert not (tmp_path / 'out').exists()
+    assert table.read_text() == 'of the run before'
+
+
+def test_a_confidence_does_not_overwrite_an_input(tmp_path: Path) -> None:
+    model = make_tiny_bundle(tmp_path / 'sure', confidence=True)
+    for name in ('in/a.jpg', 'in/a_confidence.png'):
+        write(tmp_path / name, picture())
+    words = ['--output', str(tmp_path / 'in'), '--model', str(model), '--confidence']
+    assert main(['predict', str(tmp_path / 'in'), *words]) == 1
+    assert files_in(tmp_path / 'in') == ['a.jpg', 'a_confidence.png']
+
+
 def test_bad_files_are_named_and_the_good_ones_are_written(
     tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

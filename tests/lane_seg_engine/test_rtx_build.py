@@ -8,12 +8,14 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 
 from lane_seg.bundle import ModelBundle
+from lane_seg.confidence import add_confidence
 from lane_seg.errors import EngineError
 from lane_seg.plans.key import read_record
 from lane_seg.plans.libraries import installed_flavours, open_library
@@ -22,7 +24,7 @@ from lane_seg_engine import build, engine_info
 from lane_seg_engine.builder import build_plan, parse
 from lane_seg_engine.graph_rules import breaches, convolutions
 from lane_seg_engine.plan_layers import Layer, layers_from_listing, layers_of_plan
-from lane_seg_engine.prepare import load_graph, prepare_graph
+from lane_seg_engine.prepare import check_signature, load_graph, prepare_graph
 from tests.lane_seg_engine.quantized_graphs import (
     CHANNELS,
     quantize_bias,
@@ -76,6 +78,39 @@ def test_every_convolution_of_the_shipped_model_is_int8(rtx: Library, float_type
     layers = layers_from_listing(built(rtx, model, 'int8', float_type=float_type))
     assert len(names) > 10
     assert convolutions_of(layers) == dict.fromkeys(names, 'int8')
+
+
+@pytest.mark.parametrize(
+    ('precision', 'float_type'), [('int8', 'fp32'), ('int8', 'fp16'), ('fp16', 'fp32')]
+)
+def test_confidence_costs_no_convolution_its_precision(
+    rtx: Library, precision: str, float_type: str
+) -> None:
+    model = load_graph(ModelBundle.load('default'))
+    add_confidence(model, 3)
+    plain = load_graph(ModelBundle.load('default'))
+    both, one = (
+        layers_from_listing(built(rtx, graph, precision, float_type=float_type))
+        for graph in (model, plain)
+    )
+    assert convolutions_of(both) == convolutions_of(one)
+    assert set(convolutions_of(both).values()) == {precision}
+    assert len(both) == len(one)  # it became part of the kernel that chooses the class
+
+
+def test_the_parser_sees_the_confidence_that_the_bundle_names(rtx: Library) -> None:
+    bundle = ModelBundle.load('default')
+    model = load_graph(bundle)
+    plain = parse(rtx, model.SerializeToString(), BuildOptions())
+    add_confidence(model, 3)
+    both = parse(rtx, model.SerializeToString(), BuildOptions())
+    frame = ('uint8', (1, bundle.height, bundle.width))
+    assert set(both.outputs) == {('mask', *frame), ('confidence', *frame)}
+    check_signature(both, replace(bundle, confidence=True))
+    check_signature(both, bundle)
+    check_signature(plain, bundle)
+    with pytest.raises(EngineError, match='expected the output confidence, which model.yaml'):
+        check_signature(plain, replace(bundle, confidence=True))
 
 
 @pytest.mark.parametrize('precision', ['fp16', 'fp32'])

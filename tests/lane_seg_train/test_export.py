@@ -137,29 +137,31 @@ def test_a_float_bundle_says_how_to_come_to_int8(
 
 
 def test_the_confidence_is_the_probability_of_the_chosen_class(
-    run_folder: Path, tmp_path: Path
+    run_folder: Path, bundle_folder: Path, tmp_path: Path
 ) -> None:
     output = tmp_path / 'sure'
     assert export_tiny(run_folder, output, '--confidence', '--logits') == 0
-    image = cv2.imread(str(run_folder / 'data' / 'images' / '002.png'))[None]
-    sessions = {
-        name: onnxruntime.InferenceSession(
-            output / f'{name}.onnx', providers=['CPUExecutionProvider']
-        )
-        for name in ('model', 'logits')
-    }
-    mask, confidence = sessions['model'].run(['mask', 'confidence'], {'image': image})
-    (logits,) = sessions['logits'].run(['logits'], {'image': image})
-    assert logits.shape == (1, 3, *image.shape[1:3])
-    assert (mask.dtype, confidence.dtype) == (np.uint8, np.uint8)
-    assert mask.shape == confidence.shape == (1, *image.shape[1:3])
+    bundle, plain = ModelBundle.load(output), ModelBundle.load(bundle_folder)
+    assert bundle.confidence
+    assert not plain.confidence
+    assert '; `confidence`, the same shape' in (output / 'README.md').read_text()
+    assert '`confidence`' not in (bundle_folder / 'README.md').read_text()
+    image = cv2.imread(str(run_folder / 'data' / 'images' / '002.png'))
+    logits_session = onnxruntime.InferenceSession(
+        output / 'logits.onnx', providers=['CPUExecutionProvider']
+    )
+    (logits,) = logits_session.run(['logits'], {'image': image[None]})
+    assert logits.shape == (1, 3, *image.shape[:2])
     probability = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
-    # The two graphs may round apart where two classes are equally probable.
-    assert np.mean(mask == logits.argmax(axis=1)) > 0.999
-    assert np.abs(confidence / 255 - probability.max(axis=1)).max() < 0.02
-    bundle = ModelBundle.load(output)
-    with open_engine(bundle) as engine:
-        assert np.mean(engine.infer(image[0]) == mask[0]) > 0.99
+    for name in ('onnxruntime', 'openvino'):
+        with open_engine(bundle, name) as both, open_engine(plain, name) as one:
+            mask, confidence = both.infer_both(image)
+            assert np.array_equal(mask, one.infer(image))
+            # The two graphs may round apart where two classes are equally probable.
+            assert np.mean(mask == logits[0].argmax(axis=0)) > 0.99
+            assert confidence.shape == image.shape[:2]
+            differences = np.abs(confidence / 255 - probability[0].max(axis=0))
+            assert np.mean(differences < 2 / 255) > 0.99
 
 
 def test_an_export_without_logits_removes_those_of_the_export_before(

@@ -9,6 +9,7 @@ import pytest
 import torch
 from onnx import numpy_helper
 
+from lane_seg.confidence import add_confidence
 from lane_seg_train.checkpoint import Checkpoint
 from lane_seg_train.fake_quantization.quantized_net import INPUT_SCALE, QuantizedNet
 from lane_seg_train.nets.normalization import normalized
@@ -39,6 +40,21 @@ def test_the_graph_gives_the_same_mask_as_the_network() -> None:
     assert len(np.unique(expected)) > 1  # otherwise the comparison proves nothing
     # Not 100 %: batch normalization folded into weights rounds the last bit elsewhere.
     assert np.mean(mask == expected) > 0.9999
+
+
+def test_the_confidence_is_pytorchs_softmax() -> None:
+    checkpoint = random_checkpoint()
+    model = onnx_from_checkpoint(checkpoint, confidence=True)
+    image = np.random.default_rng(1).integers(0, 256, (1, HEIGHT, WIDTH, 3), np.uint8)
+    session = onnxruntime.InferenceSession(model.SerializeToString())
+    confidence = session.run(['confidence'], {'image': image})[0]
+    with torch.no_grad():
+        planes = torch.from_numpy(image.transpose(0, 3, 1, 2).copy())
+        expected = checkpoint.net(normalized(planes)).softmax(dim=1).amax(dim=1).numpy()
+    assert confidence.dtype == np.uint8
+    assert confidence.shape == (1, HEIGHT, WIDTH)
+    assert np.ptp(expected) > 0.1  # otherwise the comparison proves nothing
+    assert np.abs(confidence - 255 * expected).max() <= 1
 
 
 @pytest.mark.parametrize('is_quantized', [False, True])
@@ -206,6 +222,18 @@ def test_no_constant_is_left_that_nobody_reads(graph: Graph) -> None:
     used = {name for node in graph.nodes for name in node.input}
     assert set(graph.values) <= used
     onnx.checker.check_model(graph.model, full_check=True)
+
+
+@all_examples
+def test_the_confidence_only_adds_to_the_graph_of_every_net(graph: Graph, example: str) -> None:
+    model = onnx.ModelProto.FromString(graph.model.SerializeToString())
+    add_confidence(model, 3)
+    count = len(graph.nodes)
+    assert list(model.graph.node[:count]) == graph.nodes
+    assert not {'QuantizeLinear', 'DequantizeLinear'} & {
+        node.op_type for node in model.graph.node[count:]
+    }
+    assert [item.name for item in model.graph.output] == ['mask', 'confidence']
 
 
 def test_the_scales_are_those_of_the_network() -> None:

@@ -49,6 +49,20 @@ class Engine(Protocol):
             (height, width) uint8 class ids; valid until the next call.
         """
 
+    def infer_both(self, tensor: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Run the model once, for a bundle with `confidence`.
+
+        Args:
+            tensor: as for `infer`.
+
+        Returns:
+            The class ids of `infer`, and (height, width) uint8: the probability of each of them,
+            255 for 1; both valid until the next call.
+
+        Raises:
+            BundleError: the bundle gives no confidence.
+        """
+
     def close(self) -> None:
         """Free everything; may be called twice."""
 

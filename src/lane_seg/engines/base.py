@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lane_seg.confidence import no_confidence
 from lane_seg.errors import EngineError
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ class BaseEngine:
         self.version = version
         self.threads = threads
         self._shape = (bundle.height, bundle.width, 3)
+        self._model = bundle.name
+        self._has_confidence = bundle.confidence
 
     def check_tensor(self, tensor: NDArray[np.uint8]) -> None:
         """Raise EngineError unless the tensor is what the model takes."""
@@ -46,6 +49,15 @@ class BaseEngine:
                 f'engine {self.name}: expected a contiguous uint8 tensor {self._shape}, found '
                 f'{tensor.dtype} {tensor.shape}; use lane_seg.preprocess.tensor_from_image'
             )
+
+    def infer_both(self, tensor: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Raise BundleError: an engine that can give both says how."""
+        raise no_confidence(self._model)
+
+    def check_confidence(self) -> None:
+        """Raise BundleError unless the model gives confidence."""
+        if not self._has_confidence:
+            raise no_confidence(self._model)
 
     def closed_error(self) -> EngineError:
         """The error of using an engine after `close`."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from lane_seg.confidence import CONFIDENCE_NAME
 from lane_seg.engines.concatenations import concatenate_codes
 from lane_seg.engines.unsigned import unsigned_activations
 from lane_seg.errors import EngineError
@@ -112,6 +113,13 @@ def _check_contract(model: onnx.ModelProto, bundle: ModelBundle, path: Path) -> 
     if outputs[:1] != [wanted_output]:
         raise EngineError(
             f'{path}: expected the first output to be {wanted_output}, found {outputs}; {advice}'
+        )
+    named = {item.name: _signature(item) for item in model.graph.output}
+    if bundle.confidence and named.get(CONFIDENCE_NAME) != wanted_output:
+        raise EngineError(
+            f'{path}: expected the output {CONFIDENCE_NAME}, which model.yaml names, to be '
+            f'{wanted_output}, found {named}; export the model again with '
+            '`lane-seg export --confidence`'
         )
 
 

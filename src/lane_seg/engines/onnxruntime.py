@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lane_seg.confidence import CONFIDENCE_NAME
 from lane_seg.engines.base import BaseEngine
 from lane_seg.engines.graph import cpu_graph
 from lane_seg.errors import EngineError
@@ -66,15 +67,23 @@ class OnnxRuntimeEngine(BaseEngine):
 
     def infer(self, tensor: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Run the model once; see `lane_seg.engines.Engine.infer`."""
-        if not self._open:
-            raise self.closed_error()
-        self.check_tensor(tensor)
-        outputs = self._session.run([self._output_name], {self._input_name: tensor[None]})
-        mask: NDArray[np.uint8] = outputs[0][0]
-        return mask
+        return self._run([self._output_name], tensor)[0]
+
+    def infer_both(self, tensor: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Run the model once; see `lane_seg.engines.Engine.infer_both`."""
+        self.check_confidence()
+        mask, confidence = self._run([self._output_name, CONFIDENCE_NAME], tensor)
+        return mask, confidence
 
     def close(self) -> None:
         """Free the session."""
         if self._open:
             self._open = False
             del self._session
+
+    def _run(self, outputs: list[str], tensor: NDArray[np.uint8]) -> list[NDArray[np.uint8]]:
+        if not self._open:
+            raise self.closed_error()
+        self.check_tensor(tensor)
+        found = self._session.run(outputs, {self._input_name: tensor[None]})
+        return [output[0] for output in found]

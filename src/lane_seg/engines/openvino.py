@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lane_seg.confidence import CONFIDENCE_NAME
 from lane_seg.engines.base import BaseEngine
 from lane_seg.engines.graph import cpu_graph
 from lane_seg.errors import EngineError
@@ -67,6 +68,8 @@ class OpenVinoEngine(BaseEngine):
         self._input = np.empty((1, bundle.height, bundle.width, 3), np.uint8)
         self._request.set_input_tensor(openvino.Tensor(self._input, shared_memory=True))
         self._output = self._request.get_output_tensor(0)
+        if bundle.confidence:
+            self._confidence = self._request.get_tensor(CONFIDENCE_NAME)
         self._open = True
 
     def infer(self, tensor: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -79,8 +82,17 @@ class OpenVinoEngine(BaseEngine):
         mask: NDArray[np.uint8] = self._output.data[0]
         return mask
 
+    def infer_both(self, tensor: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Run the model once; see `lane_seg.engines.Engine.infer_both`."""
+        self.check_confidence()
+        mask = self.infer(tensor)
+        confidence: NDArray[np.uint8] = self._confidence.data[0]
+        return mask, confidence
+
     def close(self) -> None:
         """Free the compiled model."""
         if self._open:
             self._open = False
             del self._output, self._request
+            if self._has_confidence:
+                del self._confidence

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lane_seg.confidence import CONFIDENCE_NAME
 from lane_seg.engines.base import BaseEngine
 from lane_seg.engines.cuda_device import CudaBuffer, CudaDevice
 from lane_seg.engines.cuda_graph import CudaGraph
@@ -91,6 +92,7 @@ class TensorRtEngine(BaseEngine):
             self._timer: NetworkTimer | None = None
             # Ordinary memory: a mask that somebody still holds outlives the page-locked buffers.
             self._mask = np.empty((bundle.height, bundle.width), np.uint8)
+            self._confidence = np.empty_like(self._mask)
             with ExitStack() as undo:
                 self._device = undo.enter_context(closing(CudaDevice()))
                 with self._device.errors(f'loading {self.plan}'), self._device.current():
@@ -103,17 +105,17 @@ class TensorRtEngine(BaseEngine):
     def infer(self, tensor: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """Run the model once; see `lane_seg.engines.Engine.infer`."""
         with self._lock:
-            if not self._open:
-                raise self.closed_error()
-            self.check_tensor(tensor)
-            np.copyto(self._input.host[0], tensor)
-            try:
-                with self._device.errors('an inference'), self._device.current():
-                    self._run()
-            except EngineError as error:
-                raise EngineError(f'engine tensorrt: {error}') from error
-            np.copyto(self._mask, self._outputs[0].host[0])
+            self._infer(tensor)
             return self._mask
+
+    def infer_both(self, tensor: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Run the model once; see `lane_seg.engines.Engine.infer_both`."""
+        self.check_confidence()
+        with self._lock:
+            self._infer(tensor)
+            index = self._plan.outputs.index(CONFIDENCE_NAME)
+            np.copyto(self._confidence, self._outputs[index].host[0])
+            return self._mask, self._confidence
 
     def time_network_ms(self, tensor: NDArray[np.uint8], frames: int) -> list[float]:
         """Measure the network alone, without the copies, in the GPU's own time: for benchmarks.
@@ -155,6 +157,19 @@ class TensorRtEngine(BaseEngine):
                     self._device.close()
             except EngineError as error:  # the process goes on without this engine
                 _log.warning('engine tensorrt: %s', error)
+
+    def _infer(self, tensor: NDArray[np.uint8]) -> None:
+        """Run one frame through, and copy its mask to where it outlives the buffers."""
+        if not self._open:
+            raise self.closed_error()
+        self.check_tensor(tensor)
+        np.copyto(self._input.host[0], tensor)
+        try:
+            with self._device.errors('an inference'), self._device.current():
+                self._run()
+        except EngineError as error:
+            raise EngineError(f'engine tensorrt: {error}') from error
+        np.copyto(self._mask, self._outputs[0].host[0])
 
     def _load(self, bundle: ModelBundle, library: Library) -> None:
         """Fill everything that a frame needs."""

@@ -12,6 +12,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from lane_seg.confidence import CONFIDENCE_NAME
 from lane_seg.errors import EngineError
 from lane_seg.files import atomic_path
 from lane_seg.plans.key import build_command, read_record
@@ -187,6 +188,11 @@ class TensorRtPlan:
             raise EngineError(
                 f'{path}: expected one input {(*frame, 3)} and outputs {frame}, all '
                 f'{" ".join(as_linear_bytes)}, found {found}; {self._mend}'
+            )
+        if bundle.confidence and CONFIDENCE_NAME not in outputs:
+            raise EngineError(
+                f'{path}: expected the output {CONFIDENCE_NAME}, which model.yaml names, found '
+                f'{outputs}; {self._mend}'
             )
         # The order of tensors is the library's; the mask is called that in every bundle.
         outputs.sort(key=lambda name: name != _MASK)

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper
 
 from lane_seg.bundle import ModelBundle
 from lane_seg.engines import Engine, open_engine
-from lane_seg.errors import EngineError
+from lane_seg.errors import BundleError, EngineError
 from lane_seg.files import sha256_of
 from tests.tiny_bundle import MARKING_FROM, ROAD_FROM, make_tiny_bundle
 
@@ -63,6 +63,28 @@ class EngineTests:
             assert mask.shape == (HEIGHT, WIDTH)
             assert mask.dtype == np.uint8
             assert np.array_equal(mask, definition(tensor(seed)))
+
+    def test_it_gives_the_confidence_of_each_pixel_where_the_model_has_it(
+        self, tmp_path: Path
+    ) -> None:
+        pytest.importorskip(self.name)
+        folder = make_tiny_bundle(tmp_path / 'sure', confidence=True)
+        with open_engine(ModelBundle.load(folder), self.name, threads=1) as engine:
+            for seed in range(3):
+                image = tensor(seed)
+                mask, confidence = engine.infer_both(image)
+                assert mask.shape == confidence.shape == (HEIGHT, WIDTH)
+                assert confidence.dtype == np.uint8
+                assert np.array_equal(mask, definition(image))
+                assert np.array_equal(confidence, np.rint(image.mean(axis=2)))
+                assert np.array_equal(engine.infer(image), definition(image))
+        with pytest.raises(EngineError, match='is closed'):
+            engine.infer_both(tensor())
+
+    def test_a_model_without_confidence_says_how_to_get_one(self, engine: Engine) -> None:
+        with pytest.raises(BundleError, match='model tiny: .*`lane-seg export --confidence`'):
+            engine.infer_both(tensor())
+        assert np.array_equal(engine.infer(tensor()), definition(tensor()))
 
     @pytest.mark.parametrize('threads', [0, 2])
     def test_the_number_of_threads_changes_nothing(

@@ -169,6 +169,35 @@ def test_a_second_output_is_allowed(bundle: ModelBundle) -> None:
     cpu_graph(bundle)
 
 
+def test_a_confidence_that_is_named_but_not_there_is_refused(bundle: ModelBundle) -> None:
+    onnx.save(tiny_graph(64, 128), bundle.onnx_path)
+    with pytest.raises(EngineError) as caught:
+        cpu_graph(replace(bundle, confidence=True))
+    text = str(caught.value)
+    assert f'{bundle.onnx_path}: expected the output confidence, which model.yaml names' in text
+    assert "found {'mask': ('uint8', [1, 64, 128])}" in text
+    assert text.endswith('`lane-seg export --confidence`')
+
+
+def test_a_confidence_of_another_size_or_type_is_refused(bundle: ModelBundle) -> None:
+    bundle = replace(bundle, confidence=True)
+    for type_, shape in ((TensorProto.FLOAT, [1, 64, 128]), (TensorProto.UINT8, [1, 32, 64])):
+        model = tiny_graph(64, 128, confidence=True)
+        cpu_graph_of(bundle, model)  # kept to the contract until here
+        model.graph.output[1].CopyFrom(helper.make_tensor_value_info('confidence', type_, shape))
+        with pytest.raises(EngineError, match='expected the output confidence'):
+            cpu_graph_of(bundle, model)
+
+
+def cpu_graph_of(bundle: ModelBundle, model: onnx.ModelProto) -> bytes:
+    onnx.save(model, bundle.onnx_path)
+    return cpu_graph(bundle)
+
+
+def test_a_confidence_that_is_not_named_does_not_disturb(bundle: ModelBundle) -> None:
+    assert cpu_graph_of(bundle, tiny_graph(64, 128, confidence=True))
+
+
 @pytest.mark.parametrize('content', [b'', b'not a model'])
 def test_a_file_that_is_no_onnx_is_refused(bundle: ModelBundle, content: bytes) -> None:
     bundle.onnx_path.write_bytes(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ pytest.importorskip('onnx')
 
 from lane_seg.bundle import ModelBundle
 from lane_seg.engines import open_engine
+from lane_seg.errors import BundleError, EngineError
 from lane_seg.plans.options import BuildOptions
 from tests.lane_seg.engines.fake_cuda import mask_of
 from tests.lane_seg.engines.fake_machine import some_tensor, use_machine
@@ -48,6 +50,44 @@ def test_more_outputs_are_bound_and_the_mask_is_returned(
         assert np.array_equal(engine.infer(tensor), mask_of(tensor))
         assert gpu.calls.count('mem_alloc') == 3
     assert gpu.leaked == []
+
+
+@pytest.mark.parametrize('first', ['mask', 'confidence'])
+@pytest.mark.parametrize('integrated', [False, True])
+def test_the_confidence_is_given_to_who_asks(
+    bundle: ModelBundle, machine: Machine, first: str, *, integrated: bool
+) -> None:
+    gpu, _ = machine(integrated=integrated)
+    mask = gpu.tensors.pop('mask')
+    for name in (first, {'mask': 'confidence', 'confidence': 'mask'}[first]):
+        gpu.tensors[name] = list(mask)
+    tensor = some_tensor(bundle)
+    with open_engine(replace(bundle, confidence=True), 'tensorrt') as engine:
+        found, confidence = engine.infer_both(tensor)
+    # Both outlive the engine.
+    assert np.array_equal(found, mask_of(tensor))
+    assert np.array_equal(confidence, mask_of(tensor) ^ 1)
+    assert gpu.leaked == []
+    with pytest.raises(EngineError, match='is closed'):
+        engine.infer_both(tensor)
+
+
+def test_a_plan_without_the_confidence_that_the_bundle_names_is_refused(
+    bundle: ModelBundle, machine: Machine
+) -> None:
+    gpu, _ = machine()
+    with pytest.raises(EngineError, match='expected the output confidence, .*build-engine'):
+        open_engine(replace(bundle, confidence=True), 'tensorrt')
+    assert gpu.leaked == []
+
+
+def test_a_bundle_without_confidence_gives_none(bundle: ModelBundle, machine: Machine) -> None:
+    machine()
+    with (
+        open_engine(bundle, 'tensorrt') as engine,
+        pytest.raises(BundleError, match='expected one that gives confidence'),
+    ):
+        engine.infer_both(some_tensor(bundle))
 
 
 @pytest.mark.parametrize('allowed', [False, True])
