@@ -1,6 +1,9 @@
 """Both ends of benchmarks/node_latency.py: `camera SIZE RATE TRANSPORT`, `listen FILE S S`.
 
-They prepare the middleware as our own programs do, unless LANE_SEG_NO_MIDDLEWARE_TUNING is set.
+They are the instrument, not what is measured, so they are as light as Python allows: the camera
+publishes bytes, as a C++ driver does, and the listener takes the masks' bytes in a thread of its
+own. They prepare the middleware as our own programs do, unless LANE_SEG_NO_MIDDLEWARE_TUNING is
+set.
 """
 
 from __future__ import annotations
@@ -8,7 +11,6 @@ from __future__ import annotations
 import json
 import sys
 import time
-from array import array
 from pathlib import Path
 
 import cv2
@@ -17,10 +19,15 @@ import rclpy
 from builtin_interfaces.msg import Time
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
+from rclpy.serialization import serialize_message
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Float64MultiArray, Header
 
+from lane_seg_ros.depth_bundle import restamped
+from lane_seg_ros.image_cdr import cdr_from_image
+from lane_seg_ros.input_thread import open_input_thread
 from lane_seg_ros.middleware import prepare_middleware
+from lane_seg_ros.pictures import stamp_of
 from lane_seg_ros.qos import image_qos
 
 _PICTURES = 8
@@ -37,21 +44,16 @@ def camera(size: str, rate_hz: float, transport: str) -> None:
     infos = node.create_publisher(CameraInfo, 'camera_info', qos)
     if transport == 'compressed':
         out = node.create_publisher(CompressedImage, 'image/compressed', qos)
-        messages: list[Image | CompressedImage] = [
-            CompressedImage(format='jpeg', data=cv2.imencode('.jpg', one)[1].tobytes())
+        messages = [
+            serialize_message(
+                CompressedImage(format='jpeg', data=cv2.imencode('.jpg', one)[1].tobytes())
+            )
             for one in pictures
         ]
     else:
         out = node.create_publisher(Image, 'image', qos)
         messages = [
-            Image(
-                height=height,
-                width=width,
-                encoding='bgr8',
-                step=3 * width,
-                data=array('B', one.tobytes()),
-            )
-            for one in pictures
+            cdr_from_image(one, encoding='bgr8', sec=0, nanosec=0, frame_id='') for one in pictures
         ]
     while not (out.get_subscription_count() and infos.get_subscription_count()):
         time.sleep(0.05)
@@ -60,11 +62,9 @@ def camera(size: str, rate_hz: float, transport: str) -> None:
         due_s += 1.0 / rate_hz
         time.sleep(max(0.0, due_s - time.monotonic()))
         now_ns = time.time_ns()
-        header = Header(stamp=Time(sec=now_ns // 10**9, nanosec=now_ns % 10**9))
-        msg = messages[number % _PICTURES]
-        msg.header = header
-        out.publish(msg)
-        infos.publish(CameraInfo(header=header))
+        sec, nanosec = divmod(now_ns, 10**9)
+        out.publish(restamped(messages[number % _PICTURES], sec=sec, nanosec=nanosec))
+        infos.publish(CameraInfo(header=Header(stamp=Time(sec=sec, nanosec=nanosec))))
         number += 1
 
 
@@ -79,9 +79,9 @@ def listen(path: str, warm_up_s: float, seconds: float) -> None:
     def stamp_ns(stamp: Time) -> int:
         return int(stamp.sec) * 10**9 + int(stamp.nanosec)
 
-    def on_mask(msg: Image) -> None:
+    def on_mask(payload: bytes) -> None:
         now_ns = time.time_ns()
-        stamp = stamp_ns(msg.header.stamp)
+        stamp = stamp_of(payload)
         latency_ms[stamp] = (now_ns - stamp) / 1e6
 
     def on_timing(msg: Float64MultiArray) -> None:
@@ -92,7 +92,13 @@ def listen(path: str, warm_up_s: float, seconds: float) -> None:
             stages_ms.setdefault(label, []).append(value)
 
     qos = image_qos('reliable', depth=30)
-    node.create_subscription(Image, 'lane_seg_node/mask', on_mask, qos)
+    masks = open_input_thread(node)
+    assert masks is not None
+    masks.add(
+        node.create_subscription(
+            Image, 'lane_seg_node/mask', on_mask, qos, raw=True, callback_group=masks.group
+        )
+    )
     node.create_subscription(Float64MultiArray, 'lane_seg_node/timing', on_timing, qos)
     node.create_subscription(
         CameraInfo, 'camera_info', lambda msg: sent.append(stamp_ns(msg.header.stamp)), qos
@@ -105,6 +111,7 @@ def listen(path: str, warm_up_s: float, seconds: float) -> None:
     end_ns = start_ns + round(seconds * 1e9)
     while time.time_ns() < end_ns + 10**9:  # masks under way still arrive
         executor.spin_once(timeout_sec=0.1)
+    masks.stop()
     window = [stamp for stamp in sent if start_ns <= stamp < end_ns]
     done = [stamp for stamp in window if stamp in latency_ms]
     both = [(stamp, inference_ms.get(round(stamp / 1e3))) for stamp in done]
@@ -123,6 +130,7 @@ def listen(path: str, warm_up_s: float, seconds: float) -> None:
 if __name__ == '__main__':
     prepare_middleware()
     cv2.setNumThreads(1)
+    sys.setswitchinterval(1e-4)  # two threads of the listener must not wait 5 ms for each other
     rclpy.init()
     if sys.argv[1] == 'camera':
         camera(sys.argv[2], float(sys.argv[3]), sys.argv[4])

@@ -136,14 +136,19 @@ def parse() -> argparse.Namespace:
     return args
 
 
-def run(contender: str, size: str, transport: str, args: argparse.Namespace) -> Run:
-    """Start the three processes, measure, end them."""
-    environment = {
+def environment_of_a_run() -> dict[str, str]:
+    """This source tree, and a domain of its own on this machine."""
+    return {
         **os.environ,
         'PYTHONPATH': os.pathsep.join((str(ROOT / 'src'), str(HERE))),
         'ROS_DOMAIN_ID': str(1 + os.getpid() % 100),
         'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
     }
+
+
+def run(contender: str, size: str, transport: str, args: argparse.Namespace) -> Run:
+    """Start the three processes, measure, end them."""
+    environment = environment_of_a_run()
     if contender == 'plain':
         environment['LANE_SEG_NO_MIDDLEWARE_TUNING'] = '1'
     with ExitStack() as stack:

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import os
 import statistics
 import sys
 import tempfile
@@ -26,7 +25,7 @@ from pathlib import Path
 
 import numpy as np
 from harness import RESULTS
-from node_latency import HERE, ROOT, start, stop_later
+from node_latency import HERE, environment_of_a_run, start, stop_later
 from rich.console import Console
 
 from lane_seg.files import write_text
@@ -95,12 +94,7 @@ def run(
     args: argparse.Namespace, seconds: float, warm_up_s: float
 ) -> tuple[dict[str, object], list[float]]:
     """Start the three processes; return what the listener found and the node's memory."""
-    environment = {
-        **os.environ,
-        'PYTHONPATH': os.pathsep.join((str(ROOT / 'src'), str(HERE))),
-        'ROS_DOMAIN_ID': str(1 + os.getpid() % 100),
-        'ROS_AUTOMATIC_DISCOVERY_RANGE': 'LOCALHOST',
-    }
+    environment = environment_of_a_run()
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='soak')))
         stack.callback(remove_dead_segments)

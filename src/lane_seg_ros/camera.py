@@ -1,7 +1,8 @@
 """One camera of the node: its topics in and out, what is counted of it.
 
-The executor thread makes, subscribes and destroys; the inference thread publishes and counts while
-it runs. Outputs are made before that thread starts and destroyed after it was joined.
+The executor thread makes, subscribes and destroys; the input thread takes what comes in; the
+inference thread publishes and counts while it runs. Outputs are made before that thread starts and
+destroyed after it was joined.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from lane_seg.errors import LaneSegError
 from lane_seg_ros.depth_bundle import BundleOutputs, DepthBundle
 from lane_seg_ros.image_cdr import cdr_from_image
 from lane_seg_ros.image_messages import msg_from_image
+from lane_seg_ros.input_thread import InputThread
 from lane_seg_ros.parameters import LaneSegParameters
 from lane_seg_ros.pictures import Payload, Picture
 from lane_seg_ros.pipeline_stats import PipelineStats
@@ -32,7 +34,8 @@ from lane_seg_ros.qos import image_qos, publisher_events, subscription_events
 __all__ = ['Camera', 'ImageOutput', 'Outputs']
 
 _INPUTS = ('image', 'camera_info', 'depth', 'depth_camera_info')
-_OUTPUTS = ('~/mask', '~/mask_color', '~/overlay', '~/camera_info', '~/bundle/mask') + (
+_OUTPUTS = (
+    *('~/mask', '~/confidence', '~/mask_color', '~/overlay', '~/camera_info', '~/bundle/mask'),
     *('~/bundle/depth', '~/bundle/camera_info', '~/bundle/depth_camera_info'),
 )
 _Msg = TypeVar('_Msg')
@@ -83,6 +86,7 @@ class Outputs:
     """What goes out for one camera."""
 
     mask: ImageOutput
+    confidence: ImageOutput
     mask_color: ImageOutput
     overlay: ImageOutput
     camera_info: Publisher
@@ -92,7 +96,10 @@ class Outputs:
     def publishers(self) -> tuple[Publisher, ...]:
         """All of them."""
         return (
-            *(output.publisher for output in (self.mask, self.mask_color, self.overlay)),
+            *(
+                output.publisher
+                for output in (self.mask, self.confidence, self.mask_color, self.overlay)
+            ),
             self.camera_info,
             self.timing,
         )
@@ -127,6 +134,7 @@ class Camera:
         self.bundle: DepthBundle | None = None
         self._node: Node = node
         self._inputs: tuple[Subscription, ...] = ()
+        self._input_thread: InputThread | None = None
 
     @property
     def image_topic(self) -> str:
@@ -162,6 +170,7 @@ class Camera:
 
         self.outputs = Outputs(
             mask=image_output('~/mask'),
+            confidence=image_output('~/confidence'),
             mask_color=image_output('~/mask_color'),
             overlay=image_output('~/overlay'),
             camera_info=self._publisher(CameraInfo, '~/camera_info', config),
@@ -192,15 +201,22 @@ class Camera:
             self._node.destroy_publisher(publisher)
 
     def subscribe(
-        self, config: LaneSegParameters, put: Callable[[Payload], None], *, fast: bool
+        self,
+        config: LaneSegParameters,
+        put: Callable[[Payload], None],
+        *,
+        fast: bool,
+        input_thread: InputThread | None,
     ) -> None:
         """Let images in.
 
         Args:
             config: says which transport, and how reliable.
-            put: takes each image in the executor thread.
+            put: takes each image in the thread that it comes in.
             fast: take them as bytes, which a compressed image is anyway.
+            input_thread: takes what comes in; None leaves that to the executor.
         """
+        self._input_thread = input_thread
         self.camera_info = None
         self.last_image_s = time.monotonic()
         compressed = config.image_transport == 'compressed'
@@ -229,10 +245,14 @@ class Camera:
                     raw=False,
                 ),
             )
+        if input_thread is not None:
+            input_thread.add(*self._inputs)
 
     def unsubscribe(self) -> None:
         """Let no more images in."""
         inputs, self._inputs = self._inputs, ()
+        if self._input_thread is not None:
+            self._input_thread.remove(*inputs)
         for subscription in inputs:
             self._node.destroy_subscription(subscription)
 
@@ -279,6 +299,7 @@ class Camera:
             topic, parameter='input_reliability', warn=self._node.get_logger().warning
         )
         qos = image_qos(config.input_reliability, depth=config.queue_depth)
+        group = None if self._input_thread is None else self._input_thread.group
         return self._node.create_subscription(
-            msg_type, topic, callback, qos, event_callbacks=events, raw=raw
+            msg_type, topic, callback, qos, event_callbacks=events, raw=raw, callback_group=group
         )

@@ -85,7 +85,7 @@ class _Masked:
 class DepthBundle:
     """Brings masks and depth images of one camera together.
 
-    Depth comes in the executor thread, masks in the inference thread; one lock guards both queues.
+    Depth comes in the input thread, masks in the inference thread; one lock guards both queues.
 
     Args:
         outputs: where the bundles go.

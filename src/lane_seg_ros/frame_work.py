@@ -89,6 +89,10 @@ class FrameWork:
             self._camera.bundle.on_mask(picture, result.mask, self._camera.camera_info)
         if config.publish_camera_info:
             self._publish_camera_info(picture)
+        if result.confidence is not None and self._outputs.confidence.wanted:
+            self._outputs.confidence.publish(
+                pipeline.confidence_of(result), encoding='mono8', picture=picture
+            )
         if config.publish_mask_color and self._outputs.mask_color.wanted:
             self._outputs.mask_color.publish(
                 pipeline.colour(result.mask), encoding='bgr8', picture=picture

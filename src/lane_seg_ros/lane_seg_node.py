@@ -1,18 +1,21 @@
 """The node: camera topics in, lane mask and overlay topics out, each with its camera's header.
 
-Threading model. Two threads, one slot per camera between them:
+Threading model. Three threads, one slot per camera between the second and the third:
 
-- The executor thread (single-threaded) runs every ROS callback: images, camera info, parameters,
-  lifecycle transitions, timers. It never touches a pixel: an image goes, as the bytes that came,
-  into its camera's slot, where it replaces an older one that nobody has taken yet (counted).
-- The inference thread lives from activate to deactivate. It takes the newest image of each camera
-  in turn, reads it, runs the model, publishes the mask, then what else is listened to.
+- The executor thread (single-threaded) runs what is not urgent: parameters, lifecycle transitions,
+  timers.
+- The input thread takes images and camera infos, past the executor (`input_thread` says why). It
+  never touches a pixel: an image goes, as the bytes that came, into its camera's slot, where it
+  replaces an older one that nobody has taken yet (counted).
+- The inference thread takes the newest image of each camera in turn, reads it, runs the model,
+  publishes the mask, then what else is listened to.
 
-So a slow engine delays no callback, and a mask is never older than one frame more than it must be.
-What both threads touch: the mailboxes and `PipelineStats` (each has its lock), the parameters
-(replaced, not edited) and a camera's last camera info. Publishers and the model are made before
-the inference thread starts and freed after it was joined; a model that replaces it at run time is
-loaded in a thread of its own (`model_switch`) and handed over between two images.
+The last two live from activate to deactivate. So a slow engine delays no callback, and a mask is
+never older than one frame more than it must be. What several threads touch: the mailboxes and
+`PipelineStats` (each has its lock), the parameters (replaced, not edited) and a camera's last
+camera info. Publishers and the model are made before the other threads start and freed after they
+were joined; a model that replaces it at run time is loaded in a thread of its own (`model_switch`)
+and handed over between two images.
 
 Lifecycle: configure loads the model and opens the engine, activate subscribes and starts the
 thread, deactivate and cleanup undo them. With `autostart` (the default) main() does the first two.
@@ -39,6 +42,7 @@ from lane_seg_ros.camera import Camera
 from lane_seg_ros.diagnostics import Phase
 from lane_seg_ros.image_cdr import rclpy_agrees
 from lane_seg_ros.inference_thread import InferenceThread
+from lane_seg_ros.input_thread import InputThread, open_input_thread
 from lane_seg_ros.label_info import LabelInfoOutput
 from lane_seg_ros.lifecycle_guard import refuse_invalid_transitions
 from lane_seg_ros.loaded_model import LoadedModel
@@ -72,6 +76,7 @@ class LaneSegNode(LifecycleNode):
         self.failure = ''
         self._model: LoadedModel | None = None
         self._thread: InferenceThread | None = None
+        self._input: InputThread | None = None
         self._fast = False
         self._label_info: LabelInfoOutput | None = None
         self._switch = ModelSwitch(self, self._on_switched)
@@ -206,6 +211,7 @@ class LaneSegNode(LifecycleNode):
         self._thread = InferenceThread(
             self._model, self.cameras, self, node=self, on_failures=self._note_failures
         )
+        self._input = open_input_thread(self) if self._fast else None
         self._look_around()
         for camera in self.cameras:
             assert camera.outputs is not None
@@ -219,6 +225,9 @@ class LaneSegNode(LifecycleNode):
         """Undo `_start_thread`, however far it came; False where the thread hangs."""
         for camera in self.cameras:
             camera.unsubscribe()
+        if self._input is not None:
+            self._input.stop()
+            self._input = None
         thread = self._thread
         if thread is None:
             return True
@@ -238,21 +247,25 @@ class LaneSegNode(LifecycleNode):
         if self._thread is None:
             return
         for number, camera in enumerate(self.cameras):
-            wanted = not self.config.lazy or (camera.outputs is not None and camera.outputs.wanted)
+            wanted = not self.config.lazy or camera.wanted
             if wanted and not camera.subscribed:
-                camera.subscribe(self.config, self._taker(number), fast=self._fast)
+                camera.subscribe(
+                    self.config,
+                    self._taker(number, self._thread),
+                    fast=self._fast,
+                    input_thread=self._input,
+                )
             elif camera.subscribed and not wanted:
                 camera.unsubscribe()
 
-    def _taker(self, number: int) -> Callable[[Payload], None]:
+    def _taker(self, number: int, thread: InferenceThread) -> Callable[[Payload], None]:
         """The callback of a camera's images."""
         camera = self.cameras[number]
 
         def take(payload: Payload) -> None:
             camera.last_image_s = time.monotonic()
             camera.stats.count_frame()
-            if self._thread is not None:
-                self._thread.put(payload, number)
+            thread.put(payload, number)
 
         return take
 

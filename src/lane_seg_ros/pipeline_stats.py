@@ -1,6 +1,6 @@
 """What the node counts and measures of each camera.
 
-Threads: `PipelineStats` is written by the executor thread (frames received) and by the inference
+Threads: `PipelineStats` is written by the input thread (frames received) and by the inference
 thread (everything else) and read by the executor thread; one lock guards it.
 """
 

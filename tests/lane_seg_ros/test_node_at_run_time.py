@@ -127,13 +127,14 @@ def test_two_cameras_share_an_engine_and_keep_their_topics_and_counts(
         )
 
 
+@pytest.mark.parametrize('output', ['overlay', 'bundle/mask'])
 def test_a_lazy_node_subscribes_only_while_somebody_listens(
-    bundle: Path, tmp_path: Path, client: Client
+    bundle: Path, tmp_path: Path, client: Client, output: str
 ) -> None:
-    listener = client.node.create_subscription(Image, '/lane_seg_node/overlay', id, 10)
+    listener = client.node.create_subscription(Image, f'/lane_seg_node/{output}', id, 10)
     for subscription in client.subscriptions:
         client.node.destroy_subscription(subscription)
-    with running_node(tmp_path / 'node.log', model=str(bundle), lazy=True):
+    with running_node(tmp_path / 'node.log', model=str(bundle), lazy=True, publish_bundle=True):
         client.wait_until(lambda: client.images.get_subscription_count() == 1, 'a subscription')
         client.node.destroy_subscription(listener)
         client.wait_until(lambda: client.images.get_subscription_count() == 0, 'its end')
@@ -211,6 +212,34 @@ def test_another_model_takes_over_while_the_node_runs(
         node.wait_for_log('model all_road 0.0.1')
         client.status_where(lambda values: values['model'] == 'all_road')
         assert ids_of(client.mask_of(road_msg(1))) == {1}
+
+
+def test_confidence_comes_as_soon_as_the_model_gives_it(
+    bundle: Path, tmp_path: Path, client: Client
+) -> None:
+    sure = make_tiny_bundle(tmp_path / 'sure', confidence=True)
+    received: list[Image] = []
+    client.node.create_subscription(Image, '/lane_seg_node/confidence', received.append, 10)
+    with running_node(tmp_path / 'node.log', model=str(bundle)) as node:
+        mask = client.mask_of(road_msg(0))
+        assert client.set_parameter('model', str(sure)).successful
+        node.wait_for_log('from now on')
+        assert not received
+        number = 0
+
+        def came() -> bool:
+            nonlocal number
+            number += 1
+            assert client.mask_of(road_msg(number)).data == mask.data
+            return bool(received)
+
+        client.wait_until(came, 'a confidence')
+    first = received[0]
+    assert (first.encoding, first.height, first.width) == ('mono8', 48, 64)
+    assert first.header.stamp.sec == road_msg(1).header.stamp.sec
+    # The tiny model is the more confident, the brighter a pixel is.
+    pixels = np.frombuffer(first.data, np.uint8).reshape(48, 64)
+    assert pixels[24, [10, 32, 54]].tolist() == [20, 100, 250]
 
 
 def test_a_model_that_does_not_load_leaves_the_one_before_it_running(

@@ -64,7 +64,7 @@ def _lane_seg_policy(enclave: str) -> str:
     try:
         for camera in node.cameras:
             camera.open_outputs(node.config, fast=False)
-            camera.subscribe(node.config, lambda _: None, fast=False)
+            camera.subscribe(node.config, lambda _: None, fast=False, input_thread=None)
         # Published where vision_msgs is installed, which may not be this machine.
         label_info = [
             str(node.resolve_topic_name(camera.output_name('~/label_info')))
