@@ -16,15 +16,17 @@ from lane_seg_ros.camera_player import parse_size
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Callable
 
     import numpy as np
     from numpy.typing import NDArray
 
+    from lane_seg.engines import EngineName
     from lane_seg.machine import MachineInfo
     from lane_seg.pipeline import LanePipeline
     from lane_seg.timing import TimingSummary
 
-__all__ = ['DESCRIPTION', 'EPILOG', 'Report', 'add_arguments', 'run', 'time_stages']
+__all__ = ['DESCRIPTION', 'EPILOG', 'Report', 'add_arguments', 'measure', 'run', 'time_stages']
 
 DESCRIPTION = (
     'Time preprocess, inference, postprocess and overlay, one frame after the other as in the '
@@ -89,10 +91,7 @@ class Report:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
     parser.add_argument(
-        '--model',
-        default='default',
-        metavar='DIR',
-        help='bundle (default: the shipped one)',
+        '--model', default='default', metavar='DIR', help='bundle (default: the shipped one)'
     )
     parser.add_argument('--engine', choices=ENGINES, default='auto', help='(default: auto)')
     parser.add_argument(
@@ -108,40 +107,80 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="size of the image (default: the file's own, or 1280x720)",
     )
     parser.add_argument('--frames', type=int, default=300, metavar='N', help='(default: 300)')
-    parser.add_argument(
-        '--warmup', type=int, default=30, metavar='N', help='frames before (default: 30)'
-    )
+    parser.add_argument('--warmup', type=int, default=30, metavar='N', help='(default: 30)')
     parser.add_argument('--json', type=Path, metavar='FILE', help='also write the numbers here')
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    from lane_seg.files import write_text
+
+    report = measure(
+        args.model,
+        args.engine,
+        threads=args.threads,
+        image=args.input,
+        size_hw=args.size,
+        frames=args.frames,
+        warmup=args.warmup,
+    )
+    _print(report)
+    if args.json:
+        write_text(args.json, json.dumps(dataclasses.asdict(report), indent=2) + '\n')
+    return 0
+
+
+def measure(
+    model: str,
+    engine: EngineName = 'auto',
+    *,
+    threads: int = 0,
+    image: Path | None = None,
+    size_hw: tuple[int, int] | None = None,
+    frames: int = 300,
+    warmup: int = 30,
+    on_frame: Callable[[int], None] | None = None,
+) -> Report:
+    """Time a model on this machine.
+
+    Args:
+        model: name of a bundle, or a path.
+        engine: that must run.
+        threads: CPU threads of the engine, 0: its own choice.
+        image: to measure with; None: the built-in road scene.
+        size_hw: (height, width) of the image in pixels; None: its own, or 720 x 1280.
+        frames: number of frames to time, at least 1.
+        warmup: number of frames to run before.
+        on_frame: is told, between two frames, how many were timed.
+
+    Raises:
+        LaneSegError: bundle, engine or image cannot be had, or another engine runs.
+    """
     import cv2
 
     from lane_seg.bundle import ModelBundle
     from lane_seg.engines import open_engine
-    from lane_seg.files import write_text
     from lane_seg.machine import machine_info
     from lane_seg.pipeline import LanePipeline
 
-    if args.frames < 1 or args.warmup < 0:
+    if frames < 1 or warmup < 0:
         raise LaneSegError(
-            f'expected --frames >= 1 and --warmup >= 0, found {args.frames} and {args.warmup}'
+            f'expected --frames >= 1 and --warmup >= 0, found {frames} and {warmup}'
         )
     # As in the node, where OpenCV's threads would compete with those of the engine.
     cv2.setNumThreads(1)
-    image = _image(args.input, args.size)
-    bundle = ModelBundle.load(args.model)
-    with open_engine(bundle, args.engine, threads=args.threads) as engine:
-        if args.engine not in ('auto', engine.name):
+    pixels = _image(image, size_hw)
+    bundle = ModelBundle.load(model)
+    with open_engine(bundle, engine, threads=threads) as opened:
+        if engine not in ('auto', opened.name):
             raise LaneSegError(
-                f'expected to measure engine {args.engine}, found that {engine.name} runs; '
+                f'expected to measure engine {engine}, found that {opened.name} runs; '
                 'nothing was measured'
             )
         machine = machine_info()
-        pipeline = LanePipeline(bundle, engine)
-        stages = time_stages(pipeline, image, frames=args.frames, warmup=args.warmup)
-        report = Report(
+        pipeline = LanePipeline(bundle, opened)
+        stages = time_stages(pipeline, pixels, frames=frames, warmup=warmup, on_frame=on_frame)
+        return Report(
             time=datetime.now(timezone.utc).isoformat(timespec='seconds'),
             model=bundle.name,
             model_version=bundle.version,
@@ -149,26 +188,27 @@ def run(args: argparse.Namespace) -> int:
             model_height=bundle.height,
             model_width=bundle.width,
             precision=bundle.precision,
-            engine=engine.name,
-            engine_version=engine.version,
-            engine_asked=args.engine,
-            threads=engine.threads,
-            image=str(args.input or _SCENE),
-            height=image.shape[0],
-            width=image.shape[1],
-            frames=args.frames,
-            warmup=args.warmup,
+            engine=opened.name,
+            engine_version=opened.version,
+            engine_asked=engine,
+            threads=opened.threads,
+            image=str(image or _SCENE),
+            height=pixels.shape[0],
+            width=pixels.shape[1],
+            frames=frames,
+            warmup=warmup,
             stages=stages,
             machine=machine,
         )
-    _print(report)
-    if args.json:
-        write_text(args.json, json.dumps(dataclasses.asdict(report), indent=2) + '\n')
-    return 0
 
 
 def time_stages(
-    pipeline: LanePipeline, image: NDArray[np.uint8], *, frames: int, warmup: int
+    pipeline: LanePipeline,
+    image: NDArray[np.uint8],
+    *,
+    frames: int,
+    warmup: int,
+    on_frame: Callable[[int], None] | None = None,
 ) -> dict[str, TimingSummary]:
     """Time the stages of a pipeline.
 
@@ -177,6 +217,7 @@ def time_stages(
         image: (H, W, 3) uint8 BGR; the same for every frame.
         frames: number of frames to time.
         warmup: number of frames to run before.
+        on_frame: as of `measure`.
 
     Returns:
         {stage: summary} of STAGES; 'total' is measured around all others.
@@ -197,6 +238,8 @@ def time_stages(
         times['postprocess'].append(result.postprocess_ms)
         times['overlay'].append((drawn - found) * 1e3)
         times['total'].append((drawn - start) * 1e3)
+        if on_frame is not None:
+            on_frame(number + 1)
     return {stage: summarize(values) for stage, values in times.items()}
 
 

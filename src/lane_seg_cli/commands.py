@@ -36,8 +36,12 @@ COMMANDS = (
     Command(
         'doctor', 'lane_seg_ros.doctor.command', 'what is wrong with a camera topic', 'runtime,ros'
     ),
+    Command('health', 'lane_seg_ros.health', 'whether a running node is well', 'runtime,ros'),
     Command('predict', 'lane_seg_cli.predict', 'masks of images, film of a video', 'runtime'),
     Command('benchmark', 'lane_seg_cli.benchmark', 'time each stage of a model', 'runtime'),
+    Command(
+        'device-report', 'lane_seg_cli.device_report', 'this machine, for us, in a file', 'runtime'
+    ),
     Command('data', 'lane_seg_train.data_command', 'check, count, look at data sets', 'train'),
     Command('train', 'lane_seg_train.train', 'train a network from a recipe', 'train'),
     Command('report', 'lane_seg_train.report.command', 'curves and page of a run', 'train'),
@@ -52,6 +56,12 @@ COMMANDS = (
     ),
     Command('quantize', 'lane_seg_train.quantize', 'make a trained network int8', 'train'),
     Command('export', 'lane_seg_train.export', 'make a bundle of a checkpoint', 'train'),
+    Command(
+        'add-confidence',
+        'lane_seg_engine.add_confidence',
+        'a bundle that tells how sure it is',
+        'runtime',
+    ),
     Command('build-engine', 'lane_seg_engine.build', 'build a TensorRT plan', 'runtime,tensorrt'),
     Command(
         'engine-info', 'lane_seg_engine.engine_info', 'layers, key of a plan', 'runtime,tensorrt'

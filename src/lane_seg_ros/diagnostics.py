@@ -28,9 +28,9 @@ class NodeState:
 
     Attributes:
         phase: of the lifecycle.
-        failure: why it deactivated itself, '' if it did not.
+        failure: why it could not start or deactivated itself, '' if neither.
         asleep: it is lazy, and nobody listens.
-        inference_alive: whether the inference thread runs.
+        inference_alive: whether the inference thread runs and does not hang.
         seconds_without_image: of this camera.
         image_topic: of this camera, resolved.
         image_publishers: how many publish there.
@@ -138,10 +138,13 @@ def _complaints(
         if dropped:
             warnings.append(f'{dropped} frames dropped since the last report: {said}')
     if state.failure:
-        errors.append(f'deactivated itself: {state.failure}')
+        ran = state.phase == 'inactive'
+        errors.append(f'deactivated itself: {state.failure}' if ran else state.failure)
     if state.phase == 'active' and not state.asleep:
         if not state.inference_alive:
-            errors.append('the inference thread has ended: deactivate and activate the node')
+            errors.append(
+                'the inference thread has ended or hangs in the engine: restart the node'
+            )
         if state.seconds_without_image > stale_after_s:
             warnings.append(_stale_message(state))
     return errors, warnings

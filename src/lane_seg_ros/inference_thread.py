@@ -16,6 +16,7 @@ from lane_seg.mailbox import Drops, Mailboxes
 from lane_seg_ros.camera import Camera
 from lane_seg_ros.frame_work import FrameWork
 from lane_seg_ros.loaded_model import LoadedModel
+from lane_seg_ros.node_main import INFERENCE_THREAD
 from lane_seg_ros.parameters import LaneSegParameters
 from lane_seg_ros.pictures import Payload, stamp_of
 from lane_seg_ros.pipeline_stats import Throttle
@@ -27,6 +28,8 @@ _LOG_PERIOD_S = 5.0
 _IDLE_S = 0.5
 # An inference takes milliseconds; a thread that has not ended after this long hangs in a driver.
 _JOIN_TIMEOUT_S = 1.5
+# The same of a running thread. Longer, for a machine may stall.
+_HANG_S = 5.0
 
 
 class HasConfig(Protocol):
@@ -76,16 +79,19 @@ class InferenceThread:
         self._works = tuple(FrameWork(camera, self._clock, self._logger) for camera in cameras)
         self._throttle = Throttle(_LOG_PERIOD_S)
         self._failures = 0
+        self._busy_since_s: float | None = None
         self._mailboxes: Mailboxes[_Frame] = Mailboxes(len(self._cameras))
         self._stop = threading.Event()
         # A daemon, so that a driver that never returns cannot keep the process from its end.
-        self._thread = threading.Thread(target=self._loop, name='inference', daemon=True)
+        self._thread = threading.Thread(target=self._loop, name=INFERENCE_THREAD, daemon=True)
         self._thread.start()
 
     @property
     def alive(self) -> bool:
-        """Whether the thread still runs."""
-        return self._thread.is_alive()
+        """Whether the thread still runs, and has not been at one image for too long."""
+        since_s = self._busy_since_s
+        hangs = since_s is not None and time.monotonic() - since_s > _HANG_S
+        return self._thread.is_alive() and not hangs
 
     @property
     def model(self) -> LoadedModel:
@@ -119,6 +125,7 @@ class InferenceThread:
                 continue
             number, frame = found
             camera = self._cameras[number]
+            self._busy_since_s = time.monotonic()
             try:
                 self._process(number, frame)
                 self._failures = 0
@@ -130,6 +137,8 @@ class InferenceThread:
                     return  # the process is going down, and publishing failed for that reason
                 camera.stats.count_inference_error()
                 self._count_failure(error, camera)
+            finally:
+                self._busy_since_s = None
         self._take_over()
 
     def _take_over(self) -> None:

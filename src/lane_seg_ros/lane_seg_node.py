@@ -38,6 +38,7 @@ from rclpy.parameter import Parameter
 from lane_seg.bundle import ModelBundle
 from lane_seg.errors import LaneSegError
 from lane_seg.mailbox import Drops
+from lane_seg_ros.autostart import Autostart
 from lane_seg_ros.camera import Camera
 from lane_seg_ros.diagnostics import Phase
 from lane_seg_ros.image_cdr import rclpy_agrees
@@ -65,7 +66,7 @@ class LaneSegNode(LifecycleNode):
     Attributes:
         config: the parameters as they are now.
         cameras: in the order of the parameter.
-        failure: why the node deactivated itself, until it is activated again.
+        failure: why the node could not start or deactivated itself, until it is activated again.
     """
 
     def __init__(self, *, parameter_overrides: Sequence[Parameter] = ()) -> None:
@@ -128,10 +129,13 @@ class LaneSegNode(LifecycleNode):
         try:
             self._load_model()
         except LaneSegError as error:
-            self.get_logger().error(f'cannot configure: {error}')
-        except Exception:
+            self.failure = f'cannot configure: {error}'
+            self.get_logger().error(self.failure)
+        except Exception as error:
+            self.failure = f'cannot configure: {error!r}'
             self._log_traceback('configure')
         else:
+            self.failure = ''
             return TransitionCallbackReturn.SUCCESS
         self._release_model()
         return TransitionCallbackReturn.FAILURE
@@ -140,7 +144,8 @@ class LaneSegNode(LifecycleNode):
         """Start the inference thread and subscribe."""
         try:
             self._start_thread()
-        except Exception:
+        except Exception as error:
+            self.failure = f'cannot activate: {error!r}'
             self._log_traceback('activate')
             self._stop_thread()
             return TransitionCallbackReturn.FAILURE
@@ -328,7 +333,7 @@ def main(args: list[str] | None = None) -> int:
 
 
 def _serve(node: LaneSegNode, interrupted: threading.Event) -> int:
-    if node.config.autostart and not node.start():
+    if not Autostart(node, node).begin():
         return 0 if interrupted.is_set() else 1
     if not interrupted.is_set():  # one before rclpy.init went by unseen
         executor = SingleThreadedExecutor()

@@ -20,9 +20,12 @@ from rclpy.node import Node
 from lane_seg.errors import LaneSegError
 from lane_seg_ros.middleware import prepare_middleware
 
-__all__ = ['run_node']
+__all__ = ['INFERENCE_THREAD', 'run_node']
 
 _Node = TypeVar('_Node', bound=Node)
+
+INFERENCE_THREAD = 'inference'
+"""Name of the thread that may hang in an engine."""
 
 _SWITCH_INTERVAL_S = 1e-4
 
@@ -46,6 +49,23 @@ def run_node(
     Returns:
         Exit code: that of `serve`, 0 after a signal, 1 where the log says why.
     """
+    code = _run_node(name, create, serve, args=args)
+    if any(thread.name == INFERENCE_THREAD for thread in threading.enumerate()):
+        # It hangs in the engine. Python would let the engine's libraries end under it, which
+        # aborts the process.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)
+    return code
+
+
+def _run_node(
+    name: str,
+    create: Callable[[], _Node],
+    serve: Callable[[_Node, threading.Event], int],
+    *,
+    args: list[str] | None,
+) -> int:
     # rclpy shuts its context down on both signals, which ends `spin`, and then calls the handler
     # that was there before. Python's own would raise KeyboardInterrupt at any place: while an
     # engine is imported, or in the clean-up, since a terminal and `ros2 launch` both send SIGINT.

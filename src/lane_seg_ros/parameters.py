@@ -87,9 +87,7 @@ class LaneSegParameters:
         change=_Change.ANY_TIME,
     )
     engine: str = _parameter(
-        'auto',
-        'Inference engine; diagnostics name the one that really runs',
-        choices=ENGINES,
+        'auto', 'Inference engine; diagnostics name the one that really runs', choices=ENGINES
     )
     threads: int = _parameter(
         0, "CPU threads of the engine; 0 is the engine's own choice", limits=(0, 256)
@@ -110,8 +108,7 @@ class LaneSegParameters:
         'message objects, which takes longer',
     )
     lazy: bool = _parameter(
-        False,
-        'Subscribe to a camera only while somebody listens to one of its outputs',
+        False, 'Subscribe to a camera only while somebody listens to one of its outputs'
     )
     max_age_ms: float = _parameter(
         0.0,
@@ -147,9 +144,7 @@ class LaneSegParameters:
         change=_Change.ANY_TIME,
     )
     publish_overlay: bool = _parameter(
-        True,
-        'Draw and publish ~/overlay while somebody subscribes to it',
-        change=_Change.ANY_TIME,
+        True, 'Draw and publish ~/overlay while somebody listens', change=_Change.ANY_TIME
     )
     overlay_alpha: float = _parameter(
         0.5,
@@ -158,9 +153,7 @@ class LaneSegParameters:
         limits=(0.0, 1.0),
     )
     publish_camera_info: bool = _parameter(
-        True,
-        'Publish ~/camera_info with the header of each mask',
-        change=_Change.ANY_TIME,
+        True, 'Publish ~/camera_info with the header of each mask', change=_Change.ANY_TIME
     )
     publish_bundle: bool = _parameter(
         False,
@@ -212,6 +205,13 @@ class LaneSegParameters:
         True,
         'Configure and activate at start; false leaves that to a lifecycle manager',
         change=_Change.NEVER,
+    )
+    autostart_retry_s: float = _parameter(
+        0.0,
+        'Seconds until autostart tries again after a start that failed, or starts anew what the '
+        'engine has stopped; 0 ends the process, or waits to be activated',
+        change=_Change.ANY_TIME,
+        limits=(0.0, 3600.0),
     )
 
 

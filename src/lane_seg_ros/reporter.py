@@ -1,4 +1,7 @@
-"""Reports of the node on /diagnostics, by a timer, so that a dead pipeline is reported as well."""
+"""Reports of the node on /diagnostics and to systemd, by a timer.
+
+So a dead pipeline is reported as well, and a dead timer is silence, which systemd understands.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from lane_seg_ros.loaded_model import LoadedModel
 from lane_seg_ros.metrics_server import MetricsServer
 from lane_seg_ros.parameters import LaneSegParameters
 from lane_seg_ros.pipeline_stats import PipelineCounts
+from lane_seg_ros.watchdog import Watchdog
 
 __all__ = ['Reporter']
 
@@ -42,6 +46,8 @@ class _Reported(Protocol):
 class Reporter:
     """Publishes one status per camera each `diagnostics_period_s`, and serves it as metrics.
 
+    It also feeds systemd's watchdog, while the inference thread lives or is not there.
+
     Args:
         node: that is reported about.
         about: the same, as far as reports look at it.
@@ -58,6 +64,10 @@ class Reporter:
         self._publisher = node.create_publisher(DiagnosticArray, '/diagnostics', 10)
         port = about.config.metrics_port
         self._metrics = MetricsServer(port) if port else None
+        self._watchdog = Watchdog()
+        complaint = self._watchdog.complaint(about.config.diagnostics_period_s)
+        if complaint:
+            node.get_logger().warning(complaint)
         # A steady clock, because with use_sim_time a paused simulation would silence the reports.
         node.create_timer(
             about.config.diagnostics_period_s,
@@ -89,9 +99,13 @@ class Reporter:
         self._publisher.publish(diagnostic_array(statuses, stamp=stamp))
         if self._metrics is not None:
             self._metrics.update(statuses)
+        worst = max(statuses, key=lambda status: status.level)
+        alive = self._about.phase != 'active' or self._about.inference_alive
+        self._watchdog.report(worst.message, alive=alive)
 
     def close(self) -> None:
-        """Stop serving metrics."""
+        """Stop serving metrics, and tell systemd that the node ends."""
+        self._watchdog.close()
         if self._metrics is not None:
             self._metrics.close()
 
