@@ -83,6 +83,7 @@ def drive(options: DriveOptions) -> int:
                 options.port,
                 stall_s=math.inf,
                 say=lambda text: _last_words(text, terminal),
+                interrupted=stopped.is_set,
             )
         )
         session = undo.enter_context(WorldSession(client))

@@ -98,7 +98,12 @@ class _Publisher:
         self._executor.add_node(node)
         self._report = Report()
         self._watchdog = Watchdog(
-            options.host, options.port, stall_s=_STALL_S, say=node.get_logger().error
+            options.host,
+            options.port,
+            stall_s=_STALL_S,
+            say=node.get_logger().error,
+            # Python's own handlers wait until the main thread comes back from the client.
+            interrupted=lambda: not node.context.ok(),
         )
         self._own: list[int] = []  # actors, those that are attached to others first
         self._said_ready = False

@@ -36,14 +36,24 @@ class Watchdog:
         port: of the server, for calls.
         stall_s: how long nothing may happen while the server is there.
         say: receives the last words, before the process ends with exit code 1.
+        interrupted: whether the process itself is to end; called while the main thread may be in
+            the client. A server that goes then, as it does where one Ctrl-C ends both, is no
+            error, and takes its actors with it: exit code 0.
     """
 
     def __init__(
-        self, host: str, port: int, *, stall_s: float, say: Callable[[str], None]
+        self,
+        host: str,
+        port: int,
+        *,
+        stall_s: float,
+        say: Callable[[str], None],
+        interrupted: Callable[[], bool],
     ) -> None:
         self._address = (host, port)
         self._stall_s = stall_s
         self._say = say
+        self._interrupted = interrupted
         self._progress_s = float('inf')
         self._clean_up: Callable[[], None] = lambda: None
         self._ended = threading.Event()
@@ -84,6 +94,8 @@ class Watchdog:
             if silent_s < _SUSPICIOUS_S:
                 continue
             if not self._server_is_there():
+                if self._interrupted():
+                    os._exit(0)
                 host, port = self._address
                 self._say(
                     f'expected the CARLA server at {host}:{port}, which was there, found none: '

@@ -74,7 +74,9 @@ before = client.get_world().get_settings()
 with WorldSession(client, delta_s=0.05) as session:
     car = session.spawn('vehicle.audi.tt', session.world.get_map().get_spawn_points()[0])
     session.tick()
-    with Watchdog('127.0.0.1', port, stall_s=3.0, say=lambda text: print(text, flush=True)) as dog:
+    say = lambda text: print(text, flush=True)
+    never = lambda: False
+    with Watchdog('127.0.0.1', port, stall_s=3.0, say=say, interrupted=never) as dog:
         dog.arm(lambda: clean_up_from_outside('127.0.0.1', port, [car.id], before))
         time.sleep(300)
 """
@@ -189,6 +191,20 @@ def test_a_server_that_dies_is_an_error_and_not_a_wait(server: Server, tmp_path:
         server.process.kill()  # the last test that uses it
         assert publisher.process.wait(timeout=25) == 1
         assert 'it has ended or crashed' in publisher.said()
+
+
+@pytest.mark.carla
+@pytest.mark.ros
+@needs_the_client
+def test_one_ctrl_c_for_server_and_bridge_is_no_error(tmp_path: Path) -> None:
+    with (
+        running_server() as both,
+        running_command(tmp_path, 'publish', '--port', both.port) as publisher,
+    ):
+        # As a terminal and `ros2 launch` do it; the server may well be the first to go.
+        both.process.send_signal(signal.SIGINT)
+        assert publisher.stop(signal.SIGINT) == 0
+        assert 'found none' not in publisher.said()
 
 
 @pytest.mark.parametrize(
