@@ -27,6 +27,8 @@ ROS = (
     'cv_bridge',
     'diagnostic_msgs',
     'geometry_msgs',
+    'launch',
+    'launch_ros',
     'lifecycle_msgs',
     'rcl_interfaces',
     'rclpy',

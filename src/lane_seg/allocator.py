@@ -9,13 +9,18 @@ from __future__ import annotations
 import ctypes
 import os
 
-__all__ = ['keep_large_blocks']
+__all__ = ['MALLOC_VARIABLES', 'keep_large_blocks']
 
-_VARIABLES = ('MALLOC_MMAP_THRESHOLD_', 'MALLOC_TRIM_THRESHOLD_', 'MALLOC_TOP_PAD_')
+MALLOC_VARIABLES = {
+    'MALLOC_MMAP_THRESHOLD_': 1 << 30,
+    'MALLOC_TRIM_THRESHOLD_': (1 << 31) - 1,
+    'MALLOC_TOP_PAD_': 64 << 20,
+}
+"""The same for a process that is yet to start, in bytes: blocks below 1 GiB come from the heap,
+the heap is never given back, and it grows by 64 MiB at a time."""
 
-# mallopt(3): parameter number from <malloc.h>, value in bytes. Blocks below 1 GiB come from the
-# heap, the heap is never given back, and it grows by 64 MiB at a time.
-_MALLOPT = ((-3, 1 << 30), (-1, (1 << 31) - 1), (-2, 64 << 20))
+# The parameter numbers of mallopt(3), from <malloc.h>.
+_MALLOPT = {'MALLOC_MMAP_THRESHOLD_': -3, 'MALLOC_TRIM_THRESHOLD_': -1, 'MALLOC_TOP_PAD_': -2}
 
 
 def keep_large_blocks() -> str:
@@ -24,7 +29,7 @@ def keep_large_blocks() -> str:
     Returns:
         What was done, to be logged; '' where the C library is not glibc.
     """
-    for name in _VARIABLES:
+    for name in MALLOC_VARIABLES:
         if name in os.environ:
             return f'malloc is left alone: {name} is set'
     # CDLL(None) is the C library already loaded; musl and macOS have no mallopt.
@@ -33,6 +38,6 @@ def keep_large_blocks() -> str:
         return ''
     mallopt.argtypes = (ctypes.c_int, ctypes.c_int)
     mallopt.restype = ctypes.c_int
-    if not all(mallopt(parameter, value) == 1 for parameter, value in _MALLOPT):
+    if not all(mallopt(_MALLOPT[name], value) == 1 for name, value in MALLOC_VARIABLES.items()):
         return 'malloc refused the settings for large blocks: images may arrive 3 ms later'
     return 'malloc keeps image-sized blocks'

@@ -24,7 +24,13 @@ from pathlib import Path
 from lane_seg.allocator import keep_large_blocks
 from lane_seg_ros.shared_memory import SHARED_MEMORY, remove_dead_segments
 
-__all__ = ['NO_TUNING_VARIABLE', 'PROFILE_PATH', 'prepare_middleware']
+__all__ = [
+    'NO_TUNING_VARIABLE',
+    'PROFILE_PATH',
+    'PROFILE_VARIABLES',
+    'TRANSPORT_VARIABLES',
+    'prepare_middleware',
+]
 
 NO_TUNING_VARIABLE = 'LANE_SEG_NO_MIDDLEWARE_TUNING'
 # Beside this module in a checkout, in a wheel and in a colcon install alike (package data).
@@ -32,10 +38,10 @@ PROFILE_PATH = Path(__file__).resolve().with_name('fastdds_shm.xml')
 
 _SEGMENT_BYTES = 16 << 20  # as the profile says
 
-# Fast DDS 2 (Humble, Jazzy) reads the first name only, Fast DDS 3 (Kilted and later) the second.
-_PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
-# Somebody who chose the transports (say, UDP only between containers) must not get ours.
-_TRANSPORT_VARIABLES = (*_PROFILE_VARIABLES, 'FASTDDS_BUILTIN_TRANSPORTS')
+PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
+"""Fast DDS 2 (Humble, Jazzy) reads the first name only, Fast DDS 3 (from Kilted on) the second."""
+TRANSPORT_VARIABLES = (*PROFILE_VARIABLES, 'FASTDDS_BUILTIN_TRANSPORTS')
+"""Somebody who chose the transports (say, UDP only between containers) must not get ours."""
 
 
 def prepare_middleware() -> tuple[str, ...]:
@@ -81,7 +87,7 @@ def _choose_shared_memory_profile() -> str:
     middleware = os.environ.get('RMW_IMPLEMENTATION', '')
     if middleware and 'fastrtps' not in middleware:
         return f'no Fast DDS profile: RMW_IMPLEMENTATION is {middleware}'
-    for name in _TRANSPORT_VARIABLES:
+    for name in TRANSPORT_VARIABLES:
         # Our own path is there where one of our executables has started this one.
         if os.environ.get(name) not in (None, '', str(PROFILE_PATH)):
             return f'no Fast DDS profile of ours: {name} is already {os.environ[name]}'
@@ -90,6 +96,6 @@ def _choose_shared_memory_profile() -> str:
             f'no Fast DDS profile: {PROFILE_PATH} is missing, large images may get lost; '
             'install the package again'
         )
-    for name in _PROFILE_VARIABLES:
+    for name in PROFILE_VARIABLES:
         os.environ[name] = str(PROFILE_PATH)
     return f'Fast DDS uses a 16 MB shared-memory segment ({PROFILE_PATH})'

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from lane_seg_ros.doctor.fastdds import Segment, settings_of
 from lane_seg_ros.doctor.observations import Environment
+from lane_seg_ros.middleware import PROFILE_VARIABLES
 from lane_seg_ros.shared_memory import SHARED_MEMORY
 
 __all__ = ['environment_of', 'why_cv_bridge_fails']
 
-_PROFILE_VARIABLES = ('FASTRTPS_DEFAULT_PROFILES_FILE', 'FASTDDS_DEFAULT_PROFILES_FILE')
 _IMPORT_S = 30.0
 # The conversion table lies in the binary part: without it `import cv_bridge` alone succeeds.
 _TRY_CV_BRIDGE = "from cv_bridge import CvBridge; CvBridge().encoding_to_cvtype2('bgr8')"
@@ -48,7 +48,7 @@ def environment_of(
         cv_bridge_error=why_cv_bridge_fails(),
         missing_files={
             name: ours[name]
-            for name in _PROFILE_VARIABLES
+            for name in PROFILE_VARIABLES
             if name in ours and not Path(ours[name].removeprefix('file://')).is_file()
         },
     )

@@ -1,0 +1,1 @@
+"""What the launch files share: their arguments, the checks of them, and the actions they start."""
