@@ -27,7 +27,7 @@ ROOT_PACKAGES = ('carla_bridge',)
 
 # Only what belongs to the product is shared: plans, checkpoints and caches lie in models/ too.
 SHARED = {
-    'launch': ('.py', '.rviz', '.xml', '.yaml'),
+    'launch': ('.env', '.json', '.py', '.rviz', '.service', '.xml', '.yaml'),
     'models': ('.md', '.onnx', '.yaml'),
 }
 

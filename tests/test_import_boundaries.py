@@ -24,12 +24,14 @@ ROOT = Path(__file__).resolve().parent.parent
 
 ROS = (
     'ament_index_python',
+    'builtin_interfaces',
     'cv_bridge',
     'diagnostic_msgs',
     'geometry_msgs',
     'launch',
     'launch_ros',
     'lifecycle_msgs',
+    'nav_msgs',
     'rcl_interfaces',
     'rclpy',
     'rosgraph_msgs',

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -14,6 +12,7 @@ from lane_seg.errors import BundleError
 from lane_seg.files import sha256_of
 from lane_seg.fit import FITS, Fit
 from lane_seg.postprocess import UNLABELED_ID
+from lane_seg.share import share_folders
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +24,6 @@ PRECISIONS = ('int8', 'fp16', 'fp32')
 SPEC_NAME = 'model.yaml'
 ONNX_NAME = 'model.onnx'
 GRAPH_SUFFIX = '.onnx'
-SHARE = Path('share') / 'lane_seg_ros' / 'models'
 
 
 @dataclass(frozen=True)
@@ -140,8 +138,7 @@ class ModelBundle:
 def find_bundle(name_or_path: str | Path) -> Path:
     """Find a bundle's folder.
 
-    A path that exists wins. A bare name is looked up in the source checkout, in every ament
-    prefix (colcon), and below sys.prefix (pip).
+    A path that exists wins. A bare name is looked up in `models/` of all share folders.
 
     Raises:
         BundleError: not found; the message lists where it was looked for.
@@ -149,7 +146,7 @@ def find_bundle(name_or_path: str | Path) -> Path:
     given = Path(name_or_path).expanduser()
     places = [given]
     if len(given.parts) == 1:
-        places += [root / given.name for root in _model_roots()]
+        places += [folder / 'models' / given.name for folder in share_folders()]
     for place in places:
         if place.is_dir():
             return place.resolve()
@@ -158,12 +155,6 @@ def find_bundle(name_or_path: str | Path) -> Path:
         f'{ONNX_NAME}), found none at: {", ".join(str(place) for place in places)}; '
         'give the path of a bundle, or "default" for the shipped one'
     )
-
-
-def _model_roots() -> list[Path]:
-    checkout = Path(__file__).resolve().parents[2] / 'models'
-    prefixes = [Path(p) for p in os.environ.get('AMENT_PREFIX_PATH', '').split(os.pathsep) if p]
-    return [checkout, *(prefix / SHARE for prefix in prefixes), Path(sys.prefix) / SHARE]
 
 
 def _verify_files(directory: Path, reader: _Reader) -> dict[str, str]:

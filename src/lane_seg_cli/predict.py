@@ -83,9 +83,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    import cv2
-
     from lane_seg.confidence import no_confidence
+    from lane_seg.opencv_log import silence_opencv
     from lane_seg_cli.predict_plan import plan
     from lane_seg_cli.predict_table import ShareTable, metadata_from_file
 
@@ -94,7 +93,7 @@ def run(args: argparse.Namespace) -> int:
     metadata = metadata_from_file(args.metadata) if args.metadata else {}
     # Files that cannot be decoded are named by us; lines of libraries would tear the bar.
     os.environ.setdefault('OPENCV_FFMPEG_LOGLEVEL', str(_FFMPEG_QUIET))
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    silence_opencv()
     work = plan(args.inputs, args.output, overlay=args.overlay, confidence=args.confidence)
     for error in work.errors:
         print(f'error: {error}', file=sys.stderr)

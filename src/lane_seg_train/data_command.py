@@ -96,14 +96,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
-    import cv2
-
+    from lane_seg.opencv_log import silence_opencv
     from lane_seg_train.config_file import load_config, with_overrides
     from lane_seg_train.data_tools.actions import ACTIONS
     from lane_seg_train.data_tools.chosen_sets import chosen_sets
 
     # Files that cannot be decoded are named by us; lines of libraries would tear the bar.
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    silence_opencv()
     config = with_overrides(load_config(args.recipe), args.set)
     return ACTIONS[args.action](args, config, chosen_sets(config, args.set_name))
 
