@@ -9,6 +9,8 @@ Contenders take turns, each several times, so that whatever else the machine doe
 to all of them. `ours` runs with what lane_seg_node brings along on all three sides (16 MB of
 shared memory, malloc settings); `plain` is benchmarks/plain_node.py (typed messages, conversions
 as cv_bridge makes them, overlay always drawn) with the defaults of ROS 2 on all three sides.
+`relay` is benchmarks/relay_node.py, which does nothing with an image but answer: the floor that
+Python and middleware set on this machine at this time.
 """
 
 from __future__ import annotations
@@ -42,6 +44,7 @@ ROOT = Path(__file__).resolve().parent.parent
 HERE = Path(__file__).resolve().parent
 WARM_UP_S = 3.0
 PATIENCE_S = 60.0
+CONTENDERS = ('ours', 'plain', 'relay')
 
 
 @dataclass(frozen=True)
@@ -81,7 +84,7 @@ def main() -> int:
         for size, transport in args.cases:
             order = args.contenders if turn % 2 == 0 else args.contenders[::-1]
             for contender in order:
-                if transport == 'compressed' and contender == 'plain':
+                if transport == 'compressed' and contender != 'ours':
                     continue
                 with console.status(f'turn {turn + 1}: {contender}, {size} {transport}'):
                     runs.append(run(contender, size, transport, args))
@@ -127,9 +130,7 @@ def parse() -> argparse.Namespace:
         default=['640x360', '1280x720', '1920x1080', '1280x720/compressed'],
         metavar='WxH[/compressed]',
     )
-    parser.add_argument(
-        '--contenders', nargs='+', default=['ours', 'plain'], choices=('ours', 'plain')
-    )
+    parser.add_argument('--contenders', nargs='+', default=list(CONTENDERS), choices=CONTENDERS)
     parser.add_argument('--json', nargs='?', type=Path, const=RESULTS, metavar='FILE')
     args = parser.parse_args()
     args.cases = [(size.partition('/')[0], size.partition('/')[2] or 'raw') for size in args.sizes]
@@ -155,14 +156,14 @@ def run(contender: str, size: str, transport: str, args: argparse.Namespace) -> 
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='node_latency')))
         stack.callback(remove_dead_segments)
         result = folder / 'result.json'
-        node_words = (
-            ['-m', 'lane_seg_ros.lane_seg_node', '--ros-args']
+        node_words = {
+            'ours': ['-m', 'lane_seg_ros.lane_seg_node', '--ros-args']
             + ['-p', f'model:={args.model}', '-p', f'threads:={args.threads}']
-            + ['-p', f'image_transport:={transport}']
-            if contender == 'ours'
-            else [str(HERE / 'plain_node.py'), args.model, str(args.threads)]
-        )
-        stop_later(stack, start(node_words, environment, folder / 'node.log'))
+            + ['-p', f'image_transport:={transport}'],
+            'plain': [str(HERE / 'plain_node.py'), args.model, str(args.threads)],
+            'relay': [str(HERE / 'relay_node.py')],
+        }
+        stop_later(stack, start(node_words[contender], environment, folder / 'node.log'))
         listener = start(
             [str(HERE / 'latency_ends.py'), 'listen', str(result)]
             + [str(WARM_UP_S), str(args.seconds)],
