@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 import rclpy
 from builtin_interfaces.msg import Time
+from diagnostic_msgs.msg import DiagnosticArray
 from rclpy.executors import SingleThreadedExecutor
 from rclpy.node import Node
 from rclpy.serialization import serialize_message
@@ -75,6 +76,7 @@ def listen(path: str, warm_up_s: float, seconds: float) -> None:
     latency_ms: dict[int, float] = {}
     inference_ms: dict[int, float] = {}
     stages_ms: dict[str, list[float]] = {}
+    counts: list[tuple[int, dict[str, int]]] = []
 
     def stamp_ns(stamp: Time) -> int:
         return int(stamp.sec) * 10**9 + int(stamp.nanosec)
@@ -91,7 +93,13 @@ def listen(path: str, warm_up_s: float, seconds: float) -> None:
         for label, value in zip(labels[1:], msg.data[1:], strict=False):
             stages_ms.setdefault(label, []).append(value)
 
+    def on_diagnostics(msg: DiagnosticArray) -> None:
+        values = {item.key: item.value for status in msg.status for item in status.values}
+        frames = {key: int(text) for key, text in values.items() if key.startswith('frames_')}
+        counts.append((time.time_ns(), frames))
+
     qos = image_qos('reliable', depth=30)
+    node.create_subscription(DiagnosticArray, '/diagnostics', on_diagnostics, qos)
     masks = open_input_thread(node)
     assert masks is not None
     masks.add(
@@ -116,6 +124,7 @@ def listen(path: str, warm_up_s: float, seconds: float) -> None:
     done = [stamp for stamp in window if stamp in latency_ms]
     both = [(stamp, inference_ms.get(round(stamp / 1e3))) for stamp in done]
     pairs = [(latency_ms[stamp], inference) for stamp, inference in both if inference is not None]
+    told = [frames for when_ns, frames in counts if when_ns >= start_ns]
     result = {
         'sent': len(window),
         'received': len(done),
@@ -123,6 +132,7 @@ def listen(path: str, warm_up_s: float, seconds: float) -> None:
         'latency_ms': [latency for latency, _ in pairs],
         'inference_ms': [inference for _, inference in pairs],
         'stages_ms': {name: float(np.median(values)) for name, values in stages_ms.items()},
+        'node_counts': {key: told[-1][key] - told[0][key] for key in told[-1]} if told else {},
     }
     Path(path).write_text(json.dumps(result), encoding='utf-8')
 

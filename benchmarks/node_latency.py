@@ -61,6 +61,8 @@ class Run:
         latency_ms: of each mask, inference included.
         inference_ms: of each mask.
         stages_ms: {stage: median} as the node tells it, the warm-up included.
+        node_counts: {'frames_received', 'frames_dropped.<cause>', ...} as the node tells it, of
+            the measured time to a second.
     """
 
     contender: str
@@ -72,6 +74,7 @@ class Run:
     latency_ms: list[float]
     inference_ms: list[float]
     stages_ms: dict[str, float]
+    node_counts: dict[str, int]
 
 
 def main() -> int:
@@ -236,6 +239,7 @@ def rows_of(
                 'latency_ms': dataclasses.asdict(latency),
                 'inference_ms': dataclasses.asdict(inference),
                 'stages_ms_of_the_last_run': own[-1].stages_ms,
+                'node_counts_of_each_run': [r.node_counts for r in own],
                 'overhead_p50_ms_of_each_run': [
                     statistics.median(r.overhead_ms) if r.overhead_ms else None for r in own
                 ],

@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import signal
 import statistics
 import sys
 import tempfile
@@ -50,6 +51,8 @@ def main() -> int:
     parser.add_argument('--most-growth', type=float, default=1.0, metavar='MB')
     parser.add_argument('--json', nargs='?', type=Path, const=RESULTS, metavar='FILE')
     args = parser.parse_args()
+    # Ends the three processes, as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     machine = machine_info()
     seconds = args.minutes * 60.0
     warm_up_s = min(WARM_UP_S, seconds / 4)
@@ -72,6 +75,7 @@ def main() -> int:
         'machine': dataclasses.asdict(machine),
         'sent': found['sent'],
         'received': found['received'],
+        'node_counts': found['node_counts'],
         'latency_ms': dataclasses.asdict(latency),
         'memory_mb_after_warm_up': statistics.median(memory_mb[:half]),
         'growth_mb': growth_mb,

@@ -18,7 +18,10 @@ __all__ = ['small_disk']
 
 @contextmanager
 def small_disk(folder: Path) -> Iterator[Path]:
-    """Mount 200 kB in a new folder; skip the test where that is not allowed."""
+    """Mount 200 kB in a new folder; skip the test where that is not allowed.
+
+    `mount -o remount,ro` makes it one that even root may not write to.
+    """
     folder.mkdir()
     mount = ['mount', '-t', 'tmpfs', '-o', 'size=200k', 'tmpfs', str(folder)]
     if shutil.which('mount') is None or subprocess.run(mount, capture_output=True).returncode:

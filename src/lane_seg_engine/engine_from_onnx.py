@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -94,8 +95,8 @@ def engine_from_onnx(
         on_progress: see `build_plan`.
 
     Raises:
-        EngineError: the graph or the options are refused, or the build fails; what was there
-            before stays.
+        EngineError: the graph or the options are refused, the folder cannot be written to, or
+            the build fails; what was there before stays.
     """
     key = key_of(
         onnx_sha256=bundle.onnx_sha256,
@@ -108,6 +109,7 @@ def engine_from_onnx(
     path = (output or bundle.directory) / plan_name(key)
     if not force and (record := _same(path, key)) is not None:
         return EngineFile(path, record, (), is_new=False)
+    _check_writable(path.parent)
     graph = graph or graph_for_engine(bundle, library, precision, options)
     check_signature(parse(library, graph.data, options), bundle)
     start = time.monotonic()
@@ -139,6 +141,16 @@ def engine_from_onnx(
     if timing_cache is not None and built.timing_cache is not None:
         _write(timing_cache, built.timing_cache)
     return EngineFile(path, record, layers, is_new=True)
+
+
+def _check_writable(folder: Path) -> None:
+    """Refuse before minutes of building what would fail after them."""
+    if folder.is_dir() and not os.access(folder, os.W_OK):
+        raise EngineError(
+            f'{folder}: expected a folder that the plan can be written to, found one that this '
+            'user may not write to; copy the bundle to a folder of yours and build there '
+            '(--model DIR)'
+        )
 
 
 def _same(path: Path, key: PlanKey) -> PlanRecord | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import signal
+import subprocess
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ from lane_seg.plans.libraries import installed_flavours, open_library
 from lane_seg.plans.options import BuildOptions
 from lane_seg_engine import build, engine_info
 from lane_seg_engine.builder import build_plan, parse
+from lane_seg_engine.engine_from_onnx import engine_from_onnx
 from lane_seg_engine.graph_rules import breaches, convolutions
 from lane_seg_engine.plan_layers import Layer, layers_from_listing, layers_of_plan
 from lane_seg_engine.prepare import check_signature, load_graph, prepare_graph
@@ -32,6 +34,7 @@ from tests.lane_seg_engine.quantized_graphs import (
     set_constant,
     write_bundle,
 )
+from tests.small_disk import small_disk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -195,6 +198,16 @@ def test_the_command_writes_plan_and_key_and_engine_info_reads_them(
     printed = capsys.readouterr().out
     assert '/first_out' in printed
     assert 'int8' in printed
+
+
+def test_a_folder_that_may_not_be_written_to_is_refused_before_the_build(
+    rtx: Library, tmp_path: Path
+) -> None:
+    with small_disk(tmp_path / 'disk') as disk:
+        bundle = ModelBundle.load(write_bundle(disk / 'model', quantized_graph()))
+        subprocess.run(['mount', '-o', 'remount,ro', str(disk)], check=True)
+        with pytest.raises(EngineError, match='copy the bundle to a folder of yours'):
+            engine_from_onnx(bundle, rtx, 'int8', BuildOptions(), gpu=None)
 
 
 def test_an_operator_that_the_parser_lacks_is_named(rtx: Library) -> None:

@@ -6,6 +6,7 @@ import importlib
 import logging
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
+from lane_seg.engines.openvino_library import load_openvino
 from lane_seg.errors import EngineError
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ def open_engine(bundle: ModelBundle, engine: EngineName = 'auto', *, threads: in
     reasons = []
     for name in names:
         try:
-            importlib.import_module(name)
+            _import_library(name)
         except ImportError as error:  # not installed, or a library that it needs is not
             _log.warning('engine %s cannot be used: %s', name, error)
             reasons.append(str(error))
@@ -117,6 +118,13 @@ def open_engine(bundle: ModelBundle, engine: EngineName = 'auto', *, threads: in
         f'engine {engine}: expected the Python package {" or ".join(names)}, found: '
         f'{"; ".join(reasons)}; install it: python3 -m pip install {names[0]}'
     )
+
+
+def _import_library(name: str) -> None:
+    if name == 'openvino':
+        load_openvino()
+    else:
+        importlib.import_module(name)
 
 
 def _has_gpu() -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 from lane_seg.confidence import CONFIDENCE_NAME
 from lane_seg.engines.base import BaseEngine
 from lane_seg.engines.graph import cpu_graph
+from lane_seg.engines.openvino_library import load_openvino
 from lane_seg.errors import EngineError
 
 if TYPE_CHECKING:
@@ -49,8 +50,7 @@ class OpenVinoEngine(BaseEngine):
     """
 
     def __init__(self, bundle: ModelBundle, *, threads: int = 0) -> None:
-        import openvino
-
+        openvino = load_openvino()
         version = openvino.__version__.split('-')[0]
         super().__init__(bundle, name='openvino', version=version, threads=threads)
         core = openvino.Core()

@@ -36,6 +36,8 @@ _SETTINGS = (
 _FAST_DDS = b'\x01\x0f'
 _PROC = Path('/proc')
 _COMMAND_LENGTH = 80
+# Fast DDS 2, and from 3 on.
+_LIBRARIES = (b'libfastrtps', b'libfastdds')
 
 
 @dataclass(frozen=True)
@@ -84,7 +86,13 @@ def process_of(gid: bytes, *, own_gid: bytes, segments: Iterable[Segment]) -> Pr
         return None
     low_bits = int.from_bytes(gid[4:6], 'little')
     pids = [int(path.name) for path in _PROC.iterdir() if path.name.isdigit()]
-    candidates = [pid for pid in pids if pid & 0xFFFF == low_bits]
+    # Between containers that share a network, process numbers repeat: ours is never the one that
+    # is looked for, nor is one that does not speak Fast DDS.
+    candidates = [
+        pid
+        for pid in pids
+        if pid & 0xFFFF == low_bits and pid != os.getpid() and _may_speak_fast_dds(pid)
+    ]
     return _facts_of(candidates[0], segments) if len(candidates) == 1 else None
 
 
@@ -128,6 +136,15 @@ def _owners_of_locks() -> dict[int, int]:
         if len(words) >= 6 and words[1] == 'FLOCK':
             owners[int(words[5].rpartition(':')[2])] = int(words[4])
     return owners
+
+
+def _may_speak_fast_dds(pid: int) -> bool:
+    """Whether a process has the library, or does not let us see."""
+    try:
+        libraries = (_PROC / str(pid) / 'maps').read_bytes()
+    except OSError:  # of another user, or ended
+        return True
+    return any(name in libraries for name in _LIBRARIES)
 
 
 def _facts_of(pid: int, segments: Iterable[Segment]) -> ProcessFacts | None:

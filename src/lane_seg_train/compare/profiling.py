@@ -77,10 +77,10 @@ def profiled(
 def _openvino_layers(
     bundle: ModelBundle, threads: int, tensor: NDArray[np.uint8], frames: int, before: int
 ) -> list[Layer]:
-    import openvino
-
     from lane_seg.engines.openvino import compile_settings
+    from lane_seg.engines.openvino_library import load_openvino
 
+    openvino = load_openvino()
     core = openvino.Core()
     settings = {**compile_settings(threads), 'PERF_COUNT': True}
     compiled = core.compile_model(core.read_model(model=cpu_graph(bundle)), 'CPU', settings)
