@@ -3,18 +3,36 @@
 from __future__ import annotations
 
 import os
+import runpy
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parent.parent
 NAME = 'lane_seg_ros'
 
 # What takes seconds; more than this is a process that hangs, even on a loaded machine.
 LIMIT_S = 120.0
+
+
+def setup_arguments_of_checkout() -> dict[str, object]:
+    """What setup.py hands to setuptools."""
+    seen: dict[str, object] = {}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr('setuptools.setup', lambda **arguments: seen.update(arguments))
+        runpy.run_path(str(ROOT / 'setup.py'))
+    return seen
+
+
+def extras_of(setup_arguments: dict[str, object]) -> dict[str, list[Requirement]]:
+    """The requirements of each extra."""
+    stated = setup_arguments['extras_require']
+    assert isinstance(stated, dict)
+    return {name: [Requirement(text) for text in texts] for name, texts in stated.items()}
 
 
 def copy_of_checkout(folder: Path) -> Path:

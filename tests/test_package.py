@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import configparser
 import re
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +15,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import lane_seg
+from tests.installing import extras_of, setup_arguments_of_checkout
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -37,21 +37,13 @@ REGISTRY_WORDS = (
 
 
 @pytest.fixture(scope='module')
-def setup_arguments() -> Mapping[str, object]:
-    """What setup.py hands to setuptools."""
-    seen: dict[str, object] = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr('setuptools.setup', lambda **arguments: seen.update(arguments))
-        runpy.run_path(str(ROOT / 'setup.py'))
-    return seen
+def setup_arguments() -> dict[str, object]:
+    return setup_arguments_of_checkout()
 
 
 @pytest.fixture(scope='module')
-def extras(setup_arguments: Mapping[str, object]) -> dict[str, list[Requirement]]:
-    """The requirements of each extra."""
-    stated = setup_arguments['extras_require']
-    assert isinstance(stated, dict)
-    return {name: [Requirement(text) for text in texts] for name, texts in stated.items()}
+def extras(setup_arguments: dict[str, object]) -> dict[str, list[Requirement]]:
+    return extras_of(setup_arguments)
 
 
 def pins_for(python: str) -> dict[str, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import runpy
 import subprocess
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from tests.docker.dockerfiles import (
     pip_packages,
     read_dockerfile,
 )
+from tests.installing import extras_of, setup_arguments_of_checkout
 
 JETPACKS = ({'JETPACK': '6'}, {'JETPACK': '7'})
 PYTHON_OF_JETPACK = {'6': '3.10', '7': '3.12'}
@@ -36,20 +36,12 @@ ALL_TARGETS = [(file, target) for file, targets in TARGETS.items() for target in
 
 @pytest.fixture(scope='module')
 def setup_arguments() -> dict[str, object]:
-    """What setup.py hands to setuptools."""
-    seen: dict[str, object] = {}
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr('setuptools.setup', lambda **arguments: seen.update(arguments))
-        runpy.run_path(str(ROOT / 'setup.py'))
-    return seen
+    return setup_arguments_of_checkout()
 
 
 @pytest.fixture(scope='module')
 def extras(setup_arguments: dict[str, object]) -> dict[str, list[Requirement]]:
-    """The requirements of each extra."""
-    stated = setup_arguments['extras_require']
-    assert isinstance(stated, dict)
-    return {name: [Requirement(text) for text in texts] for name, texts in stated.items()}
+    return extras_of(setup_arguments)
 
 
 @pytest.fixture(scope='module')
