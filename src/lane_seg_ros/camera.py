@@ -9,11 +9,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
 from rclpy.lifecycle import LifecycleNode
 from rclpy.node import Node
 from rclpy.publisher import Publisher
@@ -23,15 +20,14 @@ from std_msgs.msg import Float64MultiArray
 
 from lane_seg.errors import LaneSegError
 from lane_seg_ros.depth_bundle import BundleOutputs, DepthBundle
-from lane_seg_ros.image_cdr import cdr_from_image
-from lane_seg_ros.image_messages import msg_from_image
 from lane_seg_ros.input_thread import InputThread
+from lane_seg_ros.outputs import ImageOutput, Outputs
 from lane_seg_ros.parameters import LaneSegParameters
-from lane_seg_ros.pictures import Payload, Picture
+from lane_seg_ros.pictures import Payload
 from lane_seg_ros.pipeline_stats import PipelineStats
 from lane_seg_ros.qos import image_qos, publisher_events, subscription_events
 
-__all__ = ['Camera', 'ImageOutput', 'Outputs']
+__all__ = ['Camera']
 
 _INPUTS = ('image', 'camera_info', 'depth', 'depth_camera_info')
 _OUTPUTS = (
@@ -39,75 +35,6 @@ _OUTPUTS = (
     *('~/bundle/depth', '~/bundle/camera_info', '~/bundle/depth_camera_info'),
 )
 _Msg = TypeVar('_Msg')
-
-
-@dataclass(frozen=True)
-class ImageOutput:
-    """Publishes images, as bytes where that is possible.
-
-    Attributes:
-        publisher: of sensor_msgs/Image.
-        fast: write the bytes ourselves (see `image_cdr`).
-    """
-
-    publisher: Publisher
-    fast: bool
-
-    @property
-    def wanted(self) -> bool:
-        """Whether somebody listens."""
-        return bool(self.publisher.get_subscription_count())
-
-    def publish(self, image: NDArray[np.uint8], *, encoding: str, picture: Picture) -> None:
-        """Publish an image with stamp and frame of the picture that it was made from.
-
-        Args:
-            image: (H, W) uint8 for 'mono8', (H, W, 3) uint8 for 'bgr8'.
-            encoding: one of the two.
-            picture: whose header it gets.
-        """
-        if not self.fast:
-            msg = msg_from_image(image, encoding=encoding, header=picture.header)
-            self.publisher.publish(msg)
-            return
-        self.publisher.publish(
-            cdr_from_image(
-                image,
-                encoding=encoding,
-                sec=picture.sec,
-                nanosec=picture.nanosec,
-                frame_id=picture.frame_id,
-            )
-        )
-
-
-@dataclass(frozen=True)
-class Outputs:
-    """What goes out for one camera."""
-
-    mask: ImageOutput
-    confidence: ImageOutput
-    mask_color: ImageOutput
-    overlay: ImageOutput
-    camera_info: Publisher
-    timing: Publisher
-
-    @property
-    def publishers(self) -> tuple[Publisher, ...]:
-        """All of them."""
-        return (
-            *(
-                output.publisher
-                for output in (self.mask, self.confidence, self.mask_color, self.overlay)
-            ),
-            self.camera_info,
-            self.timing,
-        )
-
-    @property
-    def wanted(self) -> bool:
-        """Whether somebody listens to any of them."""
-        return any(publisher.get_subscription_count() for publisher in self.publishers)
 
 
 class Camera:
@@ -179,7 +106,7 @@ class Camera:
         if config.publish_bundle:
             self.bundle = DepthBundle(
                 BundleOutputs(
-                    mask=self._publisher(Image, '~/bundle/mask', config),
+                    mask=image_output('~/bundle/mask'),
                     camera_info=self._publisher(CameraInfo, '~/bundle/camera_info', config),
                     depth=self._publisher(Image, '~/bundle/depth', config),
                     depth_camera_info=self._publisher(
@@ -187,7 +114,6 @@ class Camera:
                     ),
                 ),
                 tolerance_ns=round(config.bundle_tolerance_ms * 1e6),
-                fast=fast,
             )
 
     def close_outputs(self) -> None:

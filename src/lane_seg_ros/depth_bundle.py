@@ -21,8 +21,7 @@ from rclpy.publisher import Publisher
 from sensor_msgs.msg import CameraInfo, Image
 
 from lane_seg.errors import ImageError
-from lane_seg_ros.image_cdr import cdr_from_image
-from lane_seg_ros.image_messages import msg_from_image
+from lane_seg_ros.outputs import ImageOutput
 from lane_seg_ros.pictures import Picture, stamp_of
 
 __all__ = ['BundleOutputs', 'DepthBundle', 'restamped']
@@ -35,17 +34,17 @@ _STAMP_AT = 4
 
 @dataclass(frozen=True)
 class BundleOutputs:
-    """The four publishers."""
+    """Where the four messages go out."""
 
-    mask: Publisher
+    mask: ImageOutput
     camera_info: Publisher
     depth: Publisher
     depth_camera_info: Publisher
 
     @property
     def all(self) -> tuple[Publisher, ...]:
-        """In the order of the fields."""
-        return self.mask, self.camera_info, self.depth, self.depth_camera_info
+        """The publishers, in the order of the fields."""
+        return self.mask.publisher, self.camera_info, self.depth, self.depth_camera_info
 
     @property
     def wanted(self) -> bool:
@@ -90,17 +89,15 @@ class DepthBundle:
     Args:
         outputs: where the bundles go.
         tolerance_ns: how far the stamps of mask and depth may differ.
-        fast: write the mask as bytes.
 
     Attributes:
         published: bundles so far.
     """
 
-    def __init__(self, outputs: BundleOutputs, *, tolerance_ns: int, fast: bool) -> None:
+    def __init__(self, outputs: BundleOutputs, *, tolerance_ns: int) -> None:
         self.outputs = outputs
         self.published = 0
         self._tolerance_ns = tolerance_ns
-        self._fast = fast
         self._lock = threading.Lock()
         self._depths: _Waiting[bytes | Image] = _Waiting()
         self._masks: _Waiting[_Masked] = _Waiting()
@@ -140,20 +137,7 @@ class DepthBundle:
 
     def _publish(self, masked: _Masked, depth: bytes | Image) -> None:
         picture = masked.picture
-        if self._fast:
-            self.outputs.mask.publish(
-                cdr_from_image(
-                    masked.mask,
-                    encoding='mono8',
-                    sec=picture.sec,
-                    nanosec=picture.nanosec,
-                    frame_id=picture.frame_id,
-                )
-            )
-        else:
-            self.outputs.mask.publish(
-                msg_from_image(masked.mask, encoding='mono8', header=picture.header)
-            )
+        self.outputs.mask.publish(masked.mask, encoding='mono8', picture=picture)
         self.outputs.depth.publish(restamped(depth, sec=picture.sec, nanosec=picture.nanosec))
         for publisher, info in (
             (self.outputs.camera_info, masked.info),

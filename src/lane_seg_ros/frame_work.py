@@ -12,7 +12,8 @@ from rclpy.impl.rcutils_logger import RcutilsLogger
 from std_msgs.msg import Float64MultiArray, MultiArrayDimension, MultiArrayLayout
 
 from lane_seg.pipeline import LanePipeline
-from lane_seg_ros.camera import Camera, Outputs
+from lane_seg_ros.camera import Camera
+from lane_seg_ros.outputs import Outputs
 from lane_seg_ros.parameters import LaneSegParameters
 from lane_seg_ros.pictures import Payload, Picture, picture_from
 from lane_seg_ros.pipeline_stats import Stage

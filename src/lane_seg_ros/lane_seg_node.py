@@ -25,9 +25,8 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from rcl_interfaces.msg import SetParametersResult
 from rclpy.clock import Clock, ClockType
@@ -38,19 +37,17 @@ from rclpy.parameter import Parameter
 from lane_seg.bundle import ModelBundle
 from lane_seg.errors import LaneSegError
 from lane_seg.mailbox import Drops
+from lane_seg_ros.active_work import ActiveWork
 from lane_seg_ros.autostart import Autostart
 from lane_seg_ros.camera import Camera
 from lane_seg_ros.diagnostics import Phase
 from lane_seg_ros.image_cdr import rclpy_agrees
-from lane_seg_ros.inference_thread import InferenceThread
-from lane_seg_ros.input_thread import InputThread, open_input_thread
 from lane_seg_ros.label_info import LabelInfoOutput
 from lane_seg_ros.lifecycle_guard import refuse_invalid_transitions
 from lane_seg_ros.loaded_model import LoadedModel
 from lane_seg_ros.model_switch import ModelSwitch, Switched
 from lane_seg_ros.node_main import run_node
 from lane_seg_ros.parameters import LaneSegParameters, declare_parameters, updated_parameters
-from lane_seg_ros.pictures import Payload
 from lane_seg_ros.reporter import Reporter
 
 __all__ = ['LaneSegNode', 'main']
@@ -76,8 +73,7 @@ class LaneSegNode(LifecycleNode):
         self.cameras = tuple(Camera(self, name) for name in self.config.cameras)
         self.failure = ''
         self._model: LoadedModel | None = None
-        self._thread: InferenceThread | None = None
-        self._input: InputThread | None = None
+        self._work: ActiveWork | None = None
         self._fast = False
         self._label_info: LabelInfoOutput | None = None
         self._switch = ModelSwitch(self, self._on_switched)
@@ -92,23 +88,23 @@ class LaneSegNode(LifecycleNode):
     @property
     def model(self) -> LoadedModel | None:
         """The model that runs, or would when activated."""
-        return self._model if self._thread is None else self._thread.model
+        return self._model if self._work is None else self._work.model
 
     @property
     def phase(self) -> Phase:
         """The state of the lifecycle, as far as this node has it."""
         if self._model is None:
             return 'unconfigured'
-        return 'inactive' if self._thread is None else 'active'
+        return 'inactive' if self._work is None else 'active'
 
     @property
     def inference_alive(self) -> bool:
-        """Whether the inference thread runs."""
-        return self._thread is not None and self._thread.alive
+        """Whether the inference thread runs, and does not hang."""
+        return self._work is not None and self._work.alive
 
     def waiting_drops(self, camera: int) -> Drops:
-        """What the present thread has dropped of a camera."""
-        return Drops() if self._thread is None else self._thread.drops(camera)
+        """What was dropped of a camera since the node was activated."""
+        return Drops() if self._work is None else self._work.drops(camera)
 
     def start(self) -> bool:
         """Configure and activate; False (and the reason in the log) where either fails."""
@@ -117,7 +113,7 @@ class LaneSegNode(LifecycleNode):
 
     def destroy_node(self) -> None:
         """Stop the threads and free the engine before the ROS handles go."""
-        self._stop_thread()
+        self._stop_work()
         self._release_model()
         self._reporter.close()
         super().destroy_node()
@@ -143,17 +139,17 @@ class LaneSegNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start the inference thread and subscribe."""
         try:
-            self._start_thread()
+            self._start_work()
         except Exception as error:
             self.failure = f'cannot activate: {error!r}'
             self._log_traceback('activate')
-            self._stop_thread()
+            self._stop_work()
             return TransitionCallbackReturn.FAILURE
         return TransitionCallbackReturn.SUCCESS
 
     def on_deactivate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Unsubscribe and stop the inference thread."""
-        return self._success_if(self._stop_thread())
+        return self._success_if(self._stop_work())
 
     def on_cleanup(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free the engine and the publishers."""
@@ -162,13 +158,13 @@ class LaneSegNode(LifecycleNode):
 
     def on_shutdown(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free everything, from any state."""
-        stopped = self._stop_thread()
+        stopped = self._stop_work()
         self._release_model()
         return self._success_if(stopped)
 
     def on_error(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Free everything; the node is unconfigured again and can be configured anew."""
-        self._stop_thread()
+        self._stop_work()
         self._release_model()
         return TransitionCallbackReturn.SUCCESS
 
@@ -202,22 +198,25 @@ class LaneSegNode(LifecycleNode):
         self._switch.cancel()
         model, self._model = self._model, None
         # An engine must not be closed under a thread that hangs in it.
-        if model is not None and self._thread is None:
+        if model is not None and self._work is None:
             model.close()
         if self._label_info is not None:
             self._label_info.close()
         for camera in self.cameras:
             camera.close_outputs()
 
-    def _start_thread(self) -> None:
-        """Start the inference thread, then let images in."""
+    def _start_work(self) -> None:
+        """Start the threads and let images in."""
         assert self._model is not None  # only reached if configured
         self.failure = ''
-        self._thread = InferenceThread(
-            self._model, self.cameras, self, node=self, on_failures=self._note_failures
+        self._work = ActiveWork(
+            self._model,
+            self.cameras,
+            self,
+            node=self,
+            fast=self._fast,
+            on_failures=self._note_failures,
         )
-        self._input = open_input_thread(self) if self._fast else None
-        self._look_around()
         for camera in self.cameras:
             assert camera.outputs is not None
             outputs = camera.outputs
@@ -226,53 +225,23 @@ class LaneSegNode(LifecycleNode):
                 f'{outputs.overlay.publisher.topic_name}'
             )
 
-    def _stop_thread(self) -> bool:
-        """Undo `_start_thread`, however far it came; False where the thread hangs."""
-        for camera in self.cameras:
-            camera.unsubscribe()
-        if self._input is not None:
-            self._input.stop()
-            self._input = None
-        thread = self._thread
-        if thread is None:
+    def _stop_work(self) -> bool:
+        """Undo `_start_work`; False where the inference thread hangs."""
+        work = self._work
+        if work is None:
             return True
-        if not thread.stop():
+        if not work.stop():
             self.get_logger().error('the inference thread hangs in the engine: restart the node')
             return False
-        for number, camera in enumerate(self.cameras):
-            camera.stats.count_replaced(thread.drops(number))
-        self._model = thread.model
-        self._thread = None
+        self._model = work.model
+        self._work = None
         return True
 
     # Callbacks of the executor thread.
 
     def _look_around(self) -> None:
-        """Subscribe to the cameras whose outputs are wanted; the others only where not lazy."""
-        if self._thread is None:
-            return
-        for number, camera in enumerate(self.cameras):
-            wanted = not self.config.lazy or camera.wanted
-            if wanted and not camera.subscribed:
-                camera.subscribe(
-                    self.config,
-                    self._taker(number, self._thread),
-                    fast=self._fast,
-                    input_thread=self._input,
-                )
-            elif camera.subscribed and not wanted:
-                camera.unsubscribe()
-
-    def _taker(self, number: int, thread: InferenceThread) -> Callable[[Payload], None]:
-        """The callback of a camera's images."""
-        camera = self.cameras[number]
-
-        def take(payload: Payload) -> None:
-            camera.last_image_s = time.monotonic()
-            camera.stats.count_frame()
-            thread.put(payload, number)
-
-        return take
+        if self._work is not None:
+            self._work.look_around()
 
     def _note_failures(self, reason: str) -> None:
         """Called by the inference thread when the engine fails again and again."""
@@ -280,7 +249,7 @@ class LaneSegNode(LifecycleNode):
         self._failed.trigger()
 
     def _deactivate_after_failures(self) -> None:
-        if self._thread is None or not self.failure:
+        if self._work is None or not self.failure:
             return
         self.get_logger().error(
             f'{self.failure}: the node deactivates itself; mend the cause, then: '
@@ -302,8 +271,8 @@ class LaneSegNode(LifecycleNode):
             return
         if self._label_info is not None:
             self._label_info.publish(switched.model.bundle)
-        if self._thread is not None:
-            self._thread.replace_model(switched.model)
+        if self._work is not None:
+            self._work.replace_model(switched.model)
         else:
             running.close()
             self._model = switched.model

@@ -17,6 +17,7 @@ from sensor_msgs.msg import CameraInfo, Image
 from std_msgs.msg import Header
 
 from lane_seg_ros.depth_bundle import BundleOutputs, DepthBundle, restamped
+from lane_seg_ros.outputs import ImageOutput
 from lane_seg_ros.pictures import Picture
 
 MS = 10**6
@@ -36,8 +37,8 @@ class Heard:
 
 
 def bundle(tolerance_ms: float = 1.0) -> tuple[DepthBundle, BundleOutputs]:
-    outputs = BundleOutputs(Heard(), Heard(), Heard(), Heard())
-    return DepthBundle(outputs, tolerance_ns=round(tolerance_ms * MS), fast=True), outputs
+    outputs = BundleOutputs(ImageOutput(Heard(), fast=True), Heard(), Heard(), Heard())
+    return DepthBundle(outputs, tolerance_ns=round(tolerance_ms * MS)), outputs
 
 
 def picture(stamp_ns: int) -> Picture:
@@ -86,7 +87,7 @@ def test_a_mask_that_waits_is_not_changed_by_the_next_frame() -> None:
     pair.on_mask(picture(0), buffer, None)
     buffer[:] = 9
     pair.on_depth(depth(0))
-    assert bytes(outputs.mask.messages[0].data) == MASK.tobytes()
+    assert bytes(outputs.mask.publisher.messages[0].data) == MASK.tobytes()
     assert not outputs.camera_info.messages  # nobody has sent one
 
 
@@ -94,7 +95,7 @@ def test_stamps_too_far_apart_make_no_bundle() -> None:
     pair, outputs = bundle(tolerance_ms=1.0)
     pair.on_depth(depth(0))
     pair.on_mask(picture(2 * MS), MASK, None)
-    assert not outputs.mask.messages
+    assert not outputs.mask.publisher.messages
 
 
 def test_the_nearest_depth_is_taken_and_only_once() -> None:
@@ -111,9 +112,9 @@ def test_what_never_finds_its_counterpart_is_forgotten() -> None:
     for number in range(100):
         pair.on_depth(depth(number * 100 * MS))
     pair.on_mask(picture(0), MASK, None)
-    assert not outputs.mask.messages
+    assert not outputs.mask.publisher.messages
     pair.on_mask(picture(99 * 100 * MS), MASK, None)
-    assert len(outputs.mask.messages) == 1
+    assert len(outputs.mask.publisher.messages) == 1
 
 
 def test_a_broken_depth_image_harms_nobody() -> None:
