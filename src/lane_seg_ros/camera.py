@@ -172,7 +172,9 @@ class Camera:
                 ),
             )
         if input_thread is not None:
-            input_thread.add(*self._inputs)
+            images, *others = self._inputs
+            input_thread.add(images, on_lost=self.stats.count_lost)
+            input_thread.add(*others)
 
     def unsubscribe(self) -> None:
         """Let no more images in."""

@@ -16,6 +16,10 @@ __all__ = ['NodeState', 'Phase', 'diagnostic_array', 'status_from_counts']
 
 Phase = Literal['unconfigured', 'inactive', 'active']
 # Those held back by the rate that was asked for are not.
+_PROFILE_ADVICE = (
+    'give the camera the Fast DDS profile of this package too, or set input_reliability to '
+    'reliable; lane-seg doctor finds out more'
+)
 _DROPS_WORTH_A_WARNING: dict[DropCause, str] = {
     'newer': 'a newer one was there',
     'stale': 'older than max_age_ms; do camera and node share a clock?',
@@ -129,6 +133,11 @@ def _complaints(
     failed = counts.inference_errors - before.inference_errors
     if failed:
         errors.append(f'inference failed on {failed} images since the last report')
+    lost = counts.frames_lost - before.frames_lost
+    if lost:
+        warnings.append(
+            f'{lost} frames since the last report were sent and never came: {_PROFILE_ADVICE}'
+        )
     for cause, total in counts.bad_images.items():
         refused = total - before.bad_images[cause]
         if refused:
@@ -157,8 +166,7 @@ def _stale_message(state: NodeState) -> str:
         return f'{found}: nobody publishes it, check the remapping and the camera'
     return (
         f'{found}, though it has {state.image_publishers} publisher(s): the camera stands still, '
-        'or its images get lost on the way (give it the Fast DDS profile of this package too, or '
-        'set input_reliability to reliable)'
+        f'or its images get lost on the way ({_PROFILE_ADVICE})'
     )
 
 
@@ -166,6 +174,7 @@ def _count_values(counts: PipelineCounts) -> dict[str, str]:
     """Counters as key-values."""
     return {
         'frames_received': str(counts.frames_received),
+        'frames_lost': str(counts.frames_lost),
         'masks_published': str(counts.masks_published),
         'overlays_published': str(counts.overlays_published),
         'frames_dropped': str(counts.frames_dropped),

@@ -16,7 +16,9 @@ import contextlib
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rclpy.callback_groups import CallbackGroup
@@ -38,6 +40,8 @@ __all__ = ['InputThread', 'open_input_thread']
 _IDLE_NS = 200_000_000
 _JOIN_TIMEOUT_S = 1.5
 _LOG_PERIOD_S = 5.0
+# A gap of more than this is no loss but another publisher.
+_MOST_LOST = 10_000
 
 
 class _PastTheExecutor(CallbackGroup):
@@ -51,6 +55,19 @@ class _PastTheExecutor(CallbackGroup):
     def can_execute(self, entity: object) -> bool:
         """Say no."""
         return False
+
+
+@dataclass
+class _Watched:
+    """A subscription of whose losses somebody wants to hear.
+
+    Attributes:
+        on_lost: is told.
+        last: number of the last message.
+    """
+
+    on_lost: Callable[[int], None]
+    last: int | None = None
 
 
 class InputThread:
@@ -67,23 +84,38 @@ class InputThread:
 
     def __init__(self, node: Node) -> None:
         self.group: CallbackGroup = _PastTheExecutor()
+        self._node = node
         self._context = node.context
         self._logger = node.get_logger()
         self._throttle = Throttle(_LOG_PERIOD_S)
         # Replaced as a whole, so that the thread needs no lock to see that something changed.
         self._subscriptions: tuple[Subscription, ...] = ()
+        self._watched: dict[Subscription, _Watched] = {}
         self._wake = GuardCondition(callback=None, callback_group=None, context=node.context)
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._loop, name='input', daemon=True)
         self._thread.start()
 
-    def add(self, *subscriptions: Subscription) -> None:
-        """Take messages of these from now on."""
+    def add(
+        self, *subscriptions: Subscription, on_lost: Callable[[int], None] | None = None
+    ) -> None:
+        """Take messages of these from now on.
+
+        Args:
+            subscriptions: made with the group.
+            on_lost: is told, in this thread, how many messages their only publisher has sent
+                since the last one that have not come; where the middleware numbers them (Jazzy
+                and later, Fast DDS).
+        """
+        if on_lost is not None:
+            self._watched |= {one: _Watched(on_lost) for one in subscriptions}
         self._replace((*self._subscriptions, *subscriptions))
 
     def remove(self, *subscriptions: Subscription) -> None:
         """Take no more; a callback that is under way still ends. They may be destroyed then."""
         self._replace(tuple(one for one in self._subscriptions if one not in subscriptions))
+        for subscription in subscriptions:
+            self._watched.pop(subscription, None)
 
     def stop(self) -> None:
         """End the thread."""
@@ -146,10 +178,23 @@ class InputThread:
         taken = subscription.handle.take_message(subscription.msg_type, subscription.raw)
         if taken is None:  # another wake-up's
             return
+        message, info = taken
         try:
-            subscription.callback(taken[0])
+            subscription.callback(message)
+            self._look_for_losses(subscription, info.get('publication_sequence_number'))
         except Exception:
             self._log(traceback.format_exc(), key=subscription.topic_name)
+
+    def _look_for_losses(self, subscription: Subscription, number: int | None) -> None:
+        """Tell of messages that are missing between the last one and that of this number."""
+        watched = self._watched.get(subscription)
+        if watched is None or number is None:
+            return
+        missing = number - watched.last - 1 if watched.last is not None else 0
+        watched.last = number
+        # Each publisher has numbers of its own, and a new one starts anew.
+        if 0 < missing < _MOST_LOST and self._node.count_publishers(subscription.topic_name) == 1:
+            watched.on_lost(missing)
 
     def _run(self, event: EventHandler) -> None:
         """Call an event's callback, which is an ordinary function in a coroutine of rclpy."""

@@ -45,9 +45,13 @@ _WINDOW_FRAMES = 300
 
 @dataclass(frozen=True)
 class PipelineCounts:
-    """Totals since the start, and timings of the last frames."""
+    """Totals since the start, and timings of the last frames.
+
+    `frames_lost` are those that were sent and never came, as far as the middleware tells.
+    """
 
     frames_received: int = 0
+    frames_lost: int = 0
     dropped: Mapping[DropCause, int] = field(
         default_factory=lambda: MappingProxyType(dict.fromkeys(_DROP_CAUSES, 0))
     )
@@ -76,6 +80,7 @@ class PipelineStats:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._frames_received = 0
+        self._frames_lost = 0
         self._masks_published = 0
         self._overlays_published = 0
         self._inference_errors = 0
@@ -87,6 +92,11 @@ class PipelineStats:
         """An image message arrived."""
         with self._lock:
             self._frames_received += 1
+
+    def count_lost(self, frames: int) -> None:
+        """So many images were sent and have not come."""
+        with self._lock:
+            self._frames_lost += frames
 
     def count_mask(self, timings_ms: Mapping[Stage, float]) -> None:
         """A mask was published; `timings_ms` says how long each stage of its frame took."""
@@ -136,6 +146,7 @@ class PipelineStats:
             }
             return PipelineCounts(
                 frames_received=self._frames_received,
+                frames_lost=self._frames_lost,
                 dropped=MappingProxyType(dropped),
                 masks_published=self._masks_published,
                 overlays_published=self._overlays_published,

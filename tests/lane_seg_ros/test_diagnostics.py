@@ -78,6 +78,7 @@ def test_the_values_name_engine_model_counts_and_latencies() -> None:
         'frames_received': '1',
         'masks_published': '1',
         'overlays_published': '1',
+        'frames_lost': '0',
         'frames_dropped': '0',
         'inference_errors': '0',
         'bad_images': '0',
@@ -106,6 +107,17 @@ def test_drops_warn() -> None:
     status = status_of(PipelineStats(), dropped=3)
     assert status.level == DiagnosticStatus.WARN
     assert '3 frames dropped' in status.message
+
+
+def test_frames_that_never_came_warn_with_what_helps() -> None:
+    stats = PipelineStats()
+    stats.count_lost(1)
+    stats.count_lost(2)
+    status = status_of(stats)
+    assert status.level == DiagnosticStatus.WARN
+    assert '3 frames since the last report were sent and never came' in status.message
+    assert 'Fast DDS profile' in status.message
+    assert values_of(status)['frames_lost'] == '3'
 
 
 def test_drops_are_told_apart_and_only_those_that_are_nobodys_wish_warn() -> None:

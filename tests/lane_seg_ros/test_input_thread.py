@@ -114,6 +114,47 @@ def test_the_executor_sleeps_while_a_message_waits_for_the_thread(
     executor.shutdown()
 
 
+def test_messages_that_never_came_are_counted(node: Node, thread: InputThread) -> None:
+    heard: list[str] = []
+    lost: list[int] = []
+    at_work, go_on = threading.Event(), threading.Event()
+
+    def slow(msg: String) -> None:
+        at_work.set()
+        assert go_on.wait(PATIENCE_S)
+        heard.append(msg.data)
+
+    subscription = node.create_subscription(String, 'a', slow, 1, callback_group=thread.group)
+    thread.add(subscription, on_lost=lost.append)
+    publisher = talk(node, 'a')
+    publisher.publish(String(data='0'))
+    assert at_work.wait(PATIENCE_S)
+    for number in range(1, 10):  # of which one is kept while the first is at work
+        publisher.publish(String(data=str(number)))
+    time.sleep(0.5)
+    go_on.set()
+    wait_for(lambda: '9' in heard)
+    wait_for(lambda: len(heard) + sum(lost) == 10)
+    assert lost
+
+
+def test_a_second_publisher_is_no_loss(node: Node, thread: InputThread) -> None:
+    heard: list[str] = []
+    lost: list[int] = []
+    thread.add(listen(node, thread, 'a', lambda msg: heard.append(msg.data)), on_lost=lost.append)
+    first = talk(node, 'a')
+    for number in range(5):
+        first.publish(String(data=str(number)))
+        wait_for(lambda count=number: len(heard) > count)
+    second = talk(node, 'a')
+    wait_for(lambda: node.count_publishers('a') == 2)
+    for publisher in (second, first, second):
+        count = len(heard)
+        publisher.publish(String())
+        wait_for(lambda count=count: len(heard) > count)
+    assert not lost
+
+
 def test_an_error_in_a_callback_does_not_end_the_thread(
     node: Node, thread: InputThread, capfd: pytest.CaptureFixture[str]
 ) -> None:
