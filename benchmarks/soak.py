@@ -80,6 +80,10 @@ def main() -> int:
         'memory_mb_after_warm_up': statistics.median(memory_mb[:half]),
         'growth_mb': growth_mb,
         'slope_mb_per_hour': slope,
+        # A leak is a slope, what others do to the machine is a step.
+        'memory_mb_each_minute': [
+            statistics.median(memory_mb[at : at + 60]) for at in range(0, len(memory_mb), 60)
+        ],
     }
     console = Console()
     console.print(
