@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 from typing import TYPE_CHECKING
 
@@ -24,10 +23,13 @@ def load_openvino() -> ModuleType:
     Raises:
         ImportError: it is not installed, or a library that it needs is not.
     """
-    if 'openvino' in sys.modules or _TELEMETRY in sys.modules:
-        return importlib.import_module('openvino')
-    sys.modules[_TELEMETRY] = None  # type: ignore[assignment]
+    unknown = 'openvino' not in sys.modules and _TELEMETRY not in sys.modules
+    if unknown:
+        sys.modules[_TELEMETRY] = None  # type: ignore[assignment]
     try:
-        return importlib.import_module('openvino')
+        import openvino
     finally:
-        del sys.modules[_TELEMETRY]
+        if unknown:
+            del sys.modules[_TELEMETRY]
+    library: ModuleType = openvino
+    return library

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from lane_seg.allocator import keep_large_blocks
 from lane_seg.errors import LaneSegError
 from lane_seg.files import write_text
-from lane_seg_train.trainer.hardware import Hardware, Processes, processes_of
+from lane_seg_train.trainer.hardware import Hardware, Processes, leave_group, processes_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -111,6 +111,7 @@ def train(
         raise KeyboardInterrupt from stop
     except SystemExit as stop:  # how Lightning ends on the second Ctrl-C
         raise KeyboardInterrupt from stop
+    leave_group()
     return output / 'checkpoint.pt'
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-__all__ = ['Hardware', 'Processes', 'processes_of']
+__all__ = ['Hardware', 'Processes', 'leave_group', 'processes_of']
 
 
 @dataclass(frozen=True)
@@ -46,3 +46,15 @@ def processes_of(hardware: Hardware) -> Processes:
     world = int(os.environ.get('WORLD_SIZE', local))
     rank = int(os.environ.get('RANK', os.environ.get('LOCAL_RANK', 0)))
     return Processes(rank, world, local, max(1, world // local))
+
+
+def leave_group() -> None:
+    """End what the processes of a run have shared; nothing where there is one process.
+
+    Threads of gloo that still run while a process ends abort it ("terminate called without an
+    active exception"), and torchrun then calls a finished run failed.
+    """
+    from torch import distributed
+
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()
