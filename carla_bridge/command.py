@@ -11,9 +11,9 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from carla_bridge.connection import leave_process
 from lane_seg import __version__
 from lane_seg.errors import LaneSegError
+from lane_seg.leave_process import leave_process
 
 __all__ = ['COMMANDS', 'Command', 'main']
 

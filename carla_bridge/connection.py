@@ -8,18 +8,15 @@ not after the client's time-out.
 from __future__ import annotations
 
 import argparse
-import logging
-import os
 import socket
-import sys
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 from lane_seg.errors import LaneSegError
 
 if TYPE_CHECKING:
     import carla
 
-__all__ = ['CarlaError', 'add_server_arguments', 'check_versions', 'connect', 'leave_process']
+__all__ = ['CarlaError', 'add_server_arguments', 'check_versions', 'connect']
 
 _PROBE_S = 3.0
 _DEFAULT_PORT = 2000
@@ -100,17 +97,3 @@ def check_versions(client_version: str, server_version: str) -> None:
             f'package, found {server_version}: the client would crash while reading its streams; '
             f"run `python3 -m pip install 'carla=={server_version}'` or start the other server"
         )
-
-
-def leave_process(code: int) -> NoReturn:
-    """End a process that has used the client, after its own clean-up.
-
-    Threads of the client abort the process while the interpreter is torn down, so it is not.
-
-    Args:
-        code: the exit code.
-    """
-    logging.shutdown()
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(code)

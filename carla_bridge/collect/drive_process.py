@@ -24,7 +24,7 @@ from carla_bridge.collect.drive_recorder import EGO_ROLE, DriveRecorder
 from carla_bridge.collect.frame_writer import FrameWriter
 from carla_bridge.collect.job import Failure, Job, Reporter
 from carla_bridge.collect.server_watch import ServerWatch
-from carla_bridge.connection import CarlaError, connect, leave_process
+from carla_bridge.connection import CarlaError, connect
 from carla_bridge.recording.blocks import SPLITS, RouteBlocks
 from carla_bridge.recording.folder import locked
 from carla_bridge.recording.recording import Recording
@@ -32,6 +32,7 @@ from carla_bridge.recording.sweep import drives_of
 from carla_bridge.traffic import ROLE
 from carla_bridge.world_session import WorldSession
 from lane_seg.errors import LaneSegError
+from lane_seg.leave_process import leave_process
 
 if TYPE_CHECKING:
     import carla

@@ -10,8 +10,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lane_seg.engines import ENGINES
 from lane_seg.errors import LaneSegError
+from lane_seg_cli.engine_arguments import add_bundle_argument, add_engine_arguments
 from lane_seg_ros.camera_player import parse_size
 
 if TYPE_CHECKING:
@@ -90,13 +90,8 @@ class Report:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument(
-        '--model', default='default', metavar='DIR', help='bundle (default: the shipped one)'
-    )
-    parser.add_argument('--engine', choices=ENGINES, default='auto', help='(default: auto)')
-    parser.add_argument(
-        '--threads', type=int, default=0, metavar='N', help='CPU threads (default: engine decides)'
-    )
+    add_bundle_argument(parser)
+    add_engine_arguments(parser)
     parser.add_argument(
         '--input', type=Path, metavar='IMAGE', help='an image (default: the built-in road scene)'
     )

@@ -7,18 +7,17 @@ import json
 import logging
 import threading
 from collections import Counter
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lane_seg import __version__
-from lane_seg.engines import ENGINES
+from lane_seg_cli.engine_arguments import add_bundle_argument, add_engine_arguments
 
 if TYPE_CHECKING:
     import argparse
-    from types import TracebackType
-
-    from typing_extensions import Self
+    from collections.abc import Iterator, Sequence
 
     from lane_seg_cli.benchmark import Report
     from lane_seg_cli.device_facts import DeviceFacts
@@ -46,13 +45,8 @@ _DOCTOR_S = 5.0
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the command's arguments."""
-    parser.add_argument(
-        '--model', default='default', metavar='DIR', help='bundle (default: the shipped one)'
-    )
-    parser.add_argument('--engine', choices=ENGINES, default='auto', help='(default: auto)')
-    parser.add_argument(
-        '--threads', type=int, default=0, metavar='N', help='CPU threads (default: engine decides)'
-    )
+    add_bundle_argument(parser)
+    add_engine_arguments(parser)
     parser.add_argument(
         '--frames', type=int, default=1000, metavar='N', help='frames to time (default: 1000)'
     )
@@ -84,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
     print(f'1/{steps} looking at this device', flush=True)
     facts = device_facts()
     print(f'2/{steps} timing {args.frames} frames of model {args.model}', flush=True)
-    with _Warnings() as warnings, _HostHealth() as health:
+    with _warnings() as warnings, _health_samples() as samples:
         benchmark = measure(
             args.model,
             args.engine,
@@ -98,14 +92,14 @@ def run(args: argparse.Namespace) -> int:
         'time': datetime.now(timezone.utc).isoformat(timespec='seconds'),
         'device': dataclasses.asdict(facts),
         'benchmark': dataclasses.asdict(benchmark),
-        'engine_warnings': warnings.texts,
-        'host_health': health.summary(),
+        'engine_warnings': warnings,
+        'host_health': _health_summary(samples),
     }
     if args.doctor:
         print(f'3/{steps} looking at the cameras for {_DOCTOR_S:g} s', flush=True)
         content['doctor'] = _doctor()
     write_text(args.output, json.dumps(_nameless(content), indent=2) + '\n')
-    print('\n'.join([*_lines(facts, benchmark), *map(_nameless_text, warnings.texts)]))
+    print('\n'.join([*_lines(facts, benchmark), *map(_nameless_text, warnings)]))
     print(f'written: {args.output}')
     return 0
 
@@ -122,66 +116,58 @@ class _Steps:
             print(f'      {number} of {self._frames}', flush=True)
 
 
-class _Warnings(logging.Handler):
-    """Keeps what the engines warn of: why TensorRT does not run, for example."""
+class _Keeper(logging.Handler):
+    """Keeps the text of each record."""
 
-    def __init__(self) -> None:
-        super().__init__(logging.WARNING)
+    def __init__(self, level: int) -> None:
+        super().__init__(level)
         self.texts: list[str] = []
 
-    def __enter__(self) -> Self:
-        logging.getLogger('lane_seg').addHandler(self)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        logging.getLogger('lane_seg').removeHandler(self)
-
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep a warning."""
+        """Keep one."""
         self.texts.append(record.getMessage())
 
 
-class _HostHealth:
-    """Reads temperatures and power while something runs: afterwards they are others."""
+@contextmanager
+def _warnings() -> Iterator[list[str]]:
+    """What the engines warn of in the block: why TensorRT does not run, for example."""
+    logger, keeper = logging.getLogger('lane_seg'), _Keeper(logging.WARNING)
+    logger.addHandler(keeper)
+    try:
+        yield keeper.texts
+    finally:
+        logger.removeHandler(keeper)
 
-    def __init__(self) -> None:
-        self._samples: list[dict[str, str]] = []
-        self._done = threading.Event()
-        self._thread = threading.Thread(target=self._loop, name='host health', daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
+@contextmanager
+def _health_samples() -> Iterator[list[dict[str, str]]]:
+    """Temperatures and power while the block runs: afterwards they are others."""
+    from lane_seg_ros.host_health import host_health
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._done.set()
-        self._thread.join()
+    samples: list[dict[str, str]] = []
+    done = threading.Event()
 
-    def summary(self) -> dict[str, object]:
-        """{name: {'first', 'mean', 'largest'} of a number, or the last text}."""
-        values: dict[str, list[str]] = {}
-        for sample in self._samples:
-            for name, value in sample.items():
-                values.setdefault(name, []).append(value)
-        return {name: _summary(found) for name, found in values.items()}
+    def sample() -> None:
+        samples.append(host_health())
+        while not done.wait(_SAMPLE_S):
+            samples.append(host_health())
 
-    def _loop(self) -> None:
-        from lane_seg_ros.host_health import host_health
+    thread = threading.Thread(target=sample, name='host health', daemon=True)
+    thread.start()
+    try:
+        yield samples
+    finally:
+        done.set()
+        thread.join()
 
-        while True:
-            self._samples.append(host_health())
-            if self._done.wait(_SAMPLE_S):
-                return
+
+def _health_summary(samples: Sequence[dict[str, str]]) -> dict[str, object]:
+    """{name: {'first', 'mean', 'largest'} of a number, or the last text}."""
+    values: dict[str, list[str]] = {}
+    for one in samples:
+        for name, value in one.items():
+            values.setdefault(name, []).append(value)
+    return {name: _summary(found) for name, found in values.items()}
 
 
 def _summary(values: list[str]) -> object:

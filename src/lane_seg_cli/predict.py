@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lane_seg.engines import ENGINES
+from lane_seg_cli.engine_arguments import add_engine_arguments
 from lane_seg_cli.errors import UsageError
 from lane_seg_cli.predict_summary import Tally, print_summary
 
@@ -75,10 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='FILE',
         help='JSON {image name: {key: value}}, joined as columns of --csv',
     )
-    parser.add_argument('--engine', choices=ENGINES, default='auto', help='(default: auto)')
-    parser.add_argument(
-        '--threads', type=int, default=0, metavar='N', help='CPU threads (default: engine decides)'
-    )
+    add_engine_arguments(parser)
 
 
 def run(args: argparse.Namespace) -> int:

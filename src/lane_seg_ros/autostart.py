@@ -13,7 +13,6 @@ import time
 from collections.abc import Sequence
 from typing import Protocol
 
-from rclpy.clock import Clock, ClockType
 from rclpy.node import Node
 
 from lane_seg.errors import LaneSegError
@@ -24,7 +23,6 @@ from lane_seg_ros.parameters import LaneSegParameters
 
 __all__ = ['Autostart']
 
-_LOOK_S = 0.2
 # After so many restarts of the engine without one mask, the process itself is given up.
 _MAX_RECOVERIES = 3
 
@@ -51,7 +49,7 @@ class Autostart:
     A node that somebody has deactivated on purpose is left alone: it has no failure.
 
     Args:
-        node: for log and timer.
+        node: for its log.
         startable: the same, as far as it is started.
     """
 
@@ -61,27 +59,27 @@ class Autostart:
         self._retry_s: float | None = None  # when, of time.monotonic()
         self._recoveries = 0
         self._masks_before = 0
+        self._begun = False
 
     def begin(self) -> bool:
         """Start the node; False where that failed and it is not to be tried again."""
         config = self._startable.config
         if config.autostart and not self._startable.start() and not config.autostart_retry_s:
             return False
-        if config.autostart:
-            # A steady clock, for the system's own may jump by years after a power cut.
-            self._node.create_timer(
-                _LOOK_S, self._look, clock=Clock(clock_type=ClockType.STEADY_TIME)
-            )
+        self._begun = config.autostart
         return True
 
-    def _look(self) -> None:
+    def look(self) -> None:
         """Find out whether the node must be started again, and whether it is time to.
+
+        To be called a few times a second, by a steady clock: the system's own may jump by years
+        after a power cut.
 
         Raises:
             LaneSegError: only a new process can help.
         """
         node, wait_s = self._startable, self._startable.config.autostart_retry_s
-        if not wait_s:
+        if not self._begun or not wait_s:
             return
         if node.phase == 'active':
             self._look_at_running()

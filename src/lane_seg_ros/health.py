@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import signal
 import sys
 import time
@@ -12,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+from lane_seg_ros.argument_types import seconds_between
 from lane_seg_ros.ros_installation import require_ros
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `lane-seg health`."""
     parser.add_argument(
         '--timeout',
-        type=_seconds,
+        type=seconds_between(_SHORTEST_S, _LONGEST_S),
         default=_DEFAULT_S,
         metavar='S',
         help=f'seconds to wait for a report, the start included (default: {_DEFAULT_S:g})',
@@ -206,15 +206,3 @@ def _listen(node: str, end_s: float) -> tuple[Status, ...]:
             listener.destroy_node()
         rclpy.try_shutdown(context=context)
     return tuple(found)
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not _SHORTEST_S <= seconds <= _LONGEST_S:
-        raise argparse.ArgumentTypeError(
-            f'expected {_SHORTEST_S:g} to {_LONGEST_S:g} seconds, found {text!r}'
-        )
-    return seconds

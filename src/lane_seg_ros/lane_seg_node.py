@@ -53,7 +53,7 @@ from lane_seg_ros.reporter import Reporter
 __all__ = ['LaneSegNode', 'main']
 
 _NODE_NAME = 'lane_seg_node'
-# How often a lazy node looks whether somebody listens.
+# How often the node looks whether somebody listens (lazy), and whether it must be started again.
 _LOOK_S = 0.2
 
 
@@ -79,6 +79,7 @@ class LaneSegNode(LifecycleNode):
         self._switch = ModelSwitch(self, self._on_switched)
         self._failed = self.create_guard_condition(self._deactivate_after_failures)
         self._reporter = Reporter(self, self)
+        self._autostart = Autostart(self, self)
         # A steady clock, because with use_sim_time a paused simulation would silence it.
         self.create_timer(
             _LOOK_S, self._look_around, clock=Clock(clock_type=ClockType.STEADY_TIME)
@@ -110,6 +111,14 @@ class LaneSegNode(LifecycleNode):
         """Configure and activate; False (and the reason in the log) where either fails."""
         success = TransitionCallbackReturn.SUCCESS
         return self.trigger_configure() == success and self.trigger_activate() == success
+
+    def start_by_itself(self) -> bool:
+        """Start, and see to it that the node is started again where `autostart_retry_s` says so.
+
+        Returns:
+            False where the start failed and is not to be tried again.
+        """
+        return self._autostart.begin()
 
     def destroy_node(self) -> None:
         """Stop the threads and free the engine before the ROS handles go."""
@@ -242,6 +251,7 @@ class LaneSegNode(LifecycleNode):
     def _look_around(self) -> None:
         if self._work is not None:
             self._work.look_around()
+        self._autostart.look()
 
     def _note_failures(self, reason: str) -> None:
         """Called by the inference thread when the engine fails again and again."""
@@ -302,7 +312,7 @@ def main(args: list[str] | None = None) -> int:
 
 
 def _serve(node: LaneSegNode, interrupted: threading.Event) -> int:
-    if not Autostart(node, node).begin():
+    if not node.start_by_itself():
         return 0 if interrupted.is_set() else 1
     if not interrupted.is_set():  # one before rclpy.init went by unseen
         executor = SingleThreadedExecutor()

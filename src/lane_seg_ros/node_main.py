@@ -18,6 +18,7 @@ from rclpy.logging import get_logger
 from rclpy.node import Node
 
 from lane_seg.errors import LaneSegError
+from lane_seg.leave_process import leave_process
 from lane_seg_ros.middleware import prepare_middleware
 
 __all__ = ['INFERENCE_THREAD', 'run_node']
@@ -51,11 +52,7 @@ def run_node(
     """
     code = _run_node(name, create, serve, args=args)
     if any(thread.name == INFERENCE_THREAD for thread in threading.enumerate()):
-        # It hangs in the engine. Python would let the engine's libraries end under it, which
-        # aborts the process.
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(code)
+        leave_process(code)  # it hangs in the engine
     return code
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import re
 import signal
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from lane_seg.errors import LaneSegError
 from lane_seg.files import write_text
+from lane_seg_ros.argument_types import seconds_between
 from lane_seg_ros.ros_installation import require_ros
 
 __all__ = ['DESCRIPTION', 'EPILOG', 'add_arguments', 'run']
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--seconds',
-        type=_seconds,
+        type=seconds_between(_SHORTEST_S, _LONGEST_S),
         default=5.0,
         metavar='S',
         help='how long to look (default: 5)',
@@ -134,15 +134,3 @@ def _topic(text: str) -> str:
             f'expected a topic name such as /camera/image_raw, found {text!r}'
         )
     return text
-
-
-def _seconds(text: str) -> float:
-    try:
-        seconds = float(text)
-    except ValueError:
-        seconds = math.nan
-    if not _SHORTEST_S <= seconds <= _LONGEST_S:
-        raise argparse.ArgumentTypeError(
-            f'expected {_SHORTEST_S:g} to {_LONGEST_S:g} seconds, found {text!r}'
-        )
-    return seconds
