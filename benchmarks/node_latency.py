@@ -10,7 +10,8 @@ to all of them. `ours` runs with what lane_seg_node brings along on all three si
 shared memory, malloc settings); `plain` is benchmarks/plain_node.py (typed messages, conversions
 as cv_bridge makes them, overlay always drawn) with the defaults of ROS 2 on all three sides.
 `relay` is benchmarks/relay_node.py, which does nothing with an image but answer: the floor that
-Python and middleware set on this machine at this time.
+Python and middleware set on this machine at this time. Of images that got no mask it is told how
+many came when the whole machine stood still (benchmarks/stalls.py).
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ from pathlib import Path
 from harness import RESULTS
 from rich.console import Console
 from rich.table import Table
+from stalls import StallWatch, count_explained
 
 from lane_seg.files import write_text
 from lane_seg.machine import machine_info
@@ -57,6 +59,8 @@ class Run:
         transport: raw or compressed.
         sent: images of the measured time.
         received: masks for them.
+        lost_at_stalls: images without a mask whose stamp lies within two periods of a stall.
+        stalls: how often the whole machine stood still.
         overhead_ms: of each mask.
         latency_ms: of each mask, inference included.
         inference_ms: of each mask.
@@ -70,6 +74,8 @@ class Run:
     transport: str
     sent: int
     received: int
+    lost_at_stalls: int
+    stalls: int
     overhead_ms: list[float]
     latency_ms: list[float]
     inference_ms: list[float]
@@ -158,6 +164,7 @@ def run(contender: str, size: str, transport: str, args: argparse.Namespace) -> 
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix='node_latency')))
         stack.callback(remove_dead_segments)
+        watch = stack.enter_context(StallWatch())
         result = folder / 'result.json'
         node_words = {
             'ours': ['-m', 'lane_seg_ros.lane_seg_node', '--ros-args']
@@ -185,7 +192,15 @@ def run(contender: str, size: str, transport: str, args: argparse.Namespace) -> 
             logs = ''.join(path.read_text(errors='replace') for path in folder.glob('*.log'))
             raise SystemExit(f'{contender} {size}: the listener ended with {code}:\n{logs}')
         found = json.loads(result.read_text(encoding='utf-8'))
-    return Run(contender, size, transport, **found)
+        stalls = watch.stop()
+    missing = found.pop('missing')
+    explained = count_explained(missing, stalls, periods_ns(args.rate))
+    return Run(contender, size, transport, lost_at_stalls=explained, stalls=len(stalls), **found)
+
+
+def periods_ns(rate_hz: float) -> int:
+    """How long before and after a stall an image may be lost by it: two periods of the camera."""
+    return round(2e9 / rate_hz)
 
 
 def start(words: Sequence[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
@@ -235,6 +250,8 @@ def rows_of(
                 'overhead_ratio_to_first': overhead.median_ms / reference.median_ms,
                 'sent': sum(r.sent for r in own),
                 'received': sum(r.received for r in own),
+                'lost_at_stalls': sum(r.lost_at_stalls for r in own),
+                'stalls_of_the_machine': sum(r.stalls for r in own),
                 'overhead_ms': dataclasses.asdict(overhead),
                 'latency_ms': dataclasses.asdict(latency),
                 'inference_ms': dataclasses.asdict(inference),
@@ -251,7 +268,15 @@ def rows_of(
 def table_of(rows: Sequence[dict[str, object]], args: argparse.Namespace) -> Table:
     """What a person looks at; ratios first."""
     table = Table(title=f'node latency, {args.rate:g} Hz, {args.turns} x {args.seconds:g} s each')
-    for column in ('images', 'contender', 'overhead', 'p50 ms', 'p99 ms', 'inference', 'lost'):
+    for column in (
+        'images',
+        'contender',
+        'overhead',
+        'p50 ms',
+        'p99 ms',
+        'inference',
+        'lost (at stalls)',
+    ):
         table.add_column(column)
     for row in rows:
         overhead, inference = row['overhead_ms'], row['inference_ms']
@@ -265,7 +290,7 @@ def table_of(rows: Sequence[dict[str, object]], args: argparse.Namespace) -> Tab
             f'{overhead["median_ms"]:.2f}',
             f'{overhead["p99_ms"]:.2f}',
             f'p50 {inference["median_ms"]:.1f} ms',
-            f'{sent - received} of {sent}',
+            f'{sent - received} ({row["lost_at_stalls"]}) of {sent}',
         )
     return table
 

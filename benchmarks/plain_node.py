@@ -49,7 +49,8 @@ class PlainNode(Node):
         self.mask_out.publish(self.message(mask, 'mono8', msg))
         overlay = cv2.addWeighted(image, 0.5, self.colours[mask], 0.5, 0.0)
         self.overlay_out.publish(self.message(overlay, 'bgr8', msg))
-        stamp_s = msg.header.stamp.sec + msg.header.stamp.nanosec / 1e9
+        stamp = msg.header.stamp
+        stamp_s = (stamp.sec * 10**9 + stamp.nanosec) / 1e9  # as lane_seg_node computes it
         self.timing_out.publish(Float64MultiArray(data=[stamp_s, inference_ms]))
 
     @staticmethod

@@ -11,12 +11,12 @@ import time
 
 import numpy as np
 import rclpy
+from latency_ends import stamp_in_place
 from rclpy.executors import ExternalShutdownException
 from rclpy.node import Node
 from sensor_msgs.msg import Image
 from std_msgs.msg import Float64MultiArray
 
-from lane_seg_ros.depth_bundle import restamped
 from lane_seg_ros.image_cdr import cdr_from_image, image_from_cdr
 from lane_seg_ros.input_thread import open_input_thread
 from lane_seg_ros.middleware import prepare_middleware
@@ -55,8 +55,9 @@ class RelayNode(Node):
             self.masks[size] = cdr_from_image(
                 empty, encoding='mono8', sec=0, nanosec=0, frame_id=''
             )
-        self.mask_out.publish(restamped(self.masks[size], sec=image.sec, nanosec=image.nanosec))
-        stamp_s = image.sec + image.nanosec / 1e9
+        mask = self.masks[size]
+        self.mask_out.publish(stamp_in_place(mask, sec=image.sec, nanosec=image.nanosec))
+        stamp_s = (image.sec * 10**9 + image.nanosec) / 1e9  # as lane_seg_node computes it
         self.timing_out.publish(Float64MultiArray(data=[stamp_s, 0.0]))
 
 
