@@ -248,3 +248,10 @@ def road_msg(
         step=3 * width,
         data=array('B', row * height),
     )
+
+
+def dark_msg(number: int) -> Image:
+    """Return an image of the same size that is black."""
+    msg = road_msg(number)
+    msg.data = bytes(len(msg.data))
+    return msg

@@ -117,11 +117,6 @@ def test_scenes_take_towns_and_weathers_in_turn(monkeypatch: pytest.MonkeyPatch)
 # The whole demo
 
 
-@pytest.fixture(scope='module')
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_bundle(tmp_path_factory.mktemp('models') / 'tiny')
-
-
 @pytest.fixture
 def start(tmp_path: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
     """Start demos that end with the test."""

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -28,28 +28,12 @@ from lane_seg_ros.doctor.fastdds import segments_in
 from lane_seg_ros.image_messages import SUPPORTED_ENCODINGS
 from lane_seg_ros.pictures import picture_from, stamp_of
 from tests.lane_seg_ros.node_process import Client, NodeProcess, road_msg, running_node, values_of
-from tests.tiny_bundle import make_tiny_bundle
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 pytestmark = pytest.mark.ros
 
 ROOT = Path(__file__).resolve().parents[2]
 # What `SIGTERM` may take, plus what a loaded machine needs to give the process its turn.
 _END_S = 2.0
-
-
-@pytest.fixture(scope='module')
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_bundle(tmp_path_factory.mktemp('models') / 'tiny')
-
-
-@pytest.fixture
-def client() -> Iterator[Client]:
-    client = Client()
-    yield client
-    client.close()
 
 
 SIZES = st.integers(0, 70) | st.integers(0, 2**32 - 1)

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -23,9 +22,6 @@ from lane_seg_cli.main import main
 from lane_seg_ros.health import judge, statuses_in
 from tests.lane_seg_ros.node_process import Client, running_node
 from tests.tiny_bundle import make_tiny_bundle
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).resolve().parents[2]
 OURS = [KeyValue(key='model_sha256', value='0123')]
@@ -98,13 +94,6 @@ def test_a_timeout_that_is_none_is_wrong_usage(
 ) -> None:
     assert main(['health', '--timeout', seconds]) == 2
     assert 'expected 0.5 to 600 seconds' in capsys.readouterr().err
-
-
-@pytest.fixture
-def client() -> Iterator[Client]:
-    client = Client()
-    yield client
-    client.close()
 
 
 def start_health(*words: str) -> subprocess.Popen[str]:

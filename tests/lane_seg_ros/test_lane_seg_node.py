@@ -29,18 +29,6 @@ pytestmark = pytest.mark.ros
 DEFAULT_MODEL = Path(__file__).resolve().parents[2] / 'models' / 'default' / 'model.yaml'
 
 
-@pytest.fixture(scope='module')
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_bundle(tmp_path_factory.mktemp('models') / 'tiny')
-
-
-@pytest.fixture
-def client() -> Iterator[Client]:
-    client = Client()
-    yield client
-    client.close()
-
-
 @pytest.fixture
 def node(bundle: Path, tmp_path: Path) -> Iterator[NodeProcess]:
     with running_node(tmp_path / 'node.log', model=str(bundle)) as node:

@@ -11,14 +11,13 @@ import sys
 import urllib.error
 import urllib.request
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 import onnx
 import pytest
 import yaml
-from onnx import TensorProto, helper, numpy_helper
+from onnx import numpy_helper
 
 pytest.importorskip('rclpy')
 pytest.importorskip('openvino')
@@ -30,25 +29,11 @@ from rclpy.qos import DurabilityPolicy, QoSProfile
 from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from std_msgs.msg import Float64MultiArray, Header
 
-from tests.lane_seg_ros.node_process import Client, road_msg, running_node
+from tests.lane_seg_ros.failing_bundles import fragile_bundle
+from tests.lane_seg_ros.node_process import Client, dark_msg, road_msg, running_node
 from tests.tiny_bundle import make_tiny_bundle, tiny_graph, tiny_spec
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
 pytestmark = pytest.mark.ros
-
-
-@pytest.fixture(scope='module')
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_bundle(tmp_path_factory.mktemp('models') / 'tiny')
-
-
-@pytest.fixture
-def client() -> Iterator[Client]:
-    client = Client()
-    yield client
-    client.close()
 
 
 def all_road_bundle(directory: Path) -> Path:
@@ -64,34 +49,8 @@ def all_road_bundle(directory: Path) -> Path:
     return directory
 
 
-def fragile_bundle(directory: Path) -> Path:
-    """A model that ONNX Runtime really fails on where a pixel is brighter than 200."""
-    directory.mkdir()
-    model = tiny_graph(64, 128)
-    nodes = [
-        helper.make_node('ReduceMax', ['float'], ['brightest'], keepdims=0),
-        helper.make_node('Cast', ['brightest'], ['index'], to=TensorProto.INT64),
-        helper.make_node('Gather', ['table', 'index'], ['nothing']),
-        helper.make_node('Add', ['mask_before', 'nothing'], ['mask']),
-    ]
-    model.graph.node[-1].output[0] = 'mask_before'
-    model.graph.node.extend(nodes)
-    model.graph.initializer.append(numpy_helper.from_array(np.zeros(200, np.uint8), 'table'))
-    onnx.checker.check_model(model)
-    onnx.save(model, directory / 'model.onnx')
-    spec = tiny_spec(directory, 64, 128)
-    (directory / 'model.yaml').write_text(yaml.safe_dump(spec), encoding='utf-8')
-    return directory
-
-
 def ids_of(mask: Image) -> set[int]:
     return set(np.frombuffer(mask.data, np.uint8).tolist())
-
-
-def dark_msg(number: int) -> Image:
-    msg = road_msg(number)
-    msg.data = bytes(len(msg.data))
-    return msg
 
 
 def test_two_cameras_share_an_engine_and_keep_their_topics_and_counts(

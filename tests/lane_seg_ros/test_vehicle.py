@@ -23,17 +23,16 @@ from builtin_interfaces.msg import Time
 from diagnostic_msgs.msg import DiagnosticStatus
 from rosgraph_msgs.msg import Clock
 
-from tests.lane_seg_ros.hanging_bundle import hanging_bundle
+from tests.lane_seg_ros.failing_bundles import fragile_bundle, hanging_bundle
 from tests.lane_seg_ros.node_process import (
     PATIENCE_S,
     Client,
     NodeProcess,
+    dark_msg,
     road_msg,
     running_node,
     values_of,
 )
-from tests.lane_seg_ros.test_node_at_run_time import dark_msg, fragile_bundle
-from tests.tiny_bundle import make_tiny_bundle
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,18 +40,6 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.ros
 
 RETRY_S = 0.3
-
-
-@pytest.fixture(scope='module')
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_tiny_bundle(tmp_path_factory.mktemp('models') / 'tiny')
-
-
-@pytest.fixture
-def client() -> Iterator[Client]:
-    client = Client()
-    yield client
-    client.close()
 
 
 class Manager:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
+from lane_seg_ros.doctor.check_arrival import describe
 from lane_seg_ros.doctor.findings import Finding
 from lane_seg_ros.doctor.observations import ImageTopic, Observations
 from lane_seg_ros.doctor.stream import Stream
 
-__all__ = ['check_stamps']
+__all__ = ['check_clock', 'check_stamps']
 
 _OLD_S = 0.2
 # Two clocks of one machine never differ by that much, those of two machines without NTP do.
@@ -31,7 +33,27 @@ def check_stamps(topic: ImageTopic, stream: Stream, seen: Observations) -> Itera
         )
         return
     yield from _check_order(topic, stream)
-    yield from _check_clock(topic, stream, seen)
+    yield from _check_time(topic, stream, seen)
+
+
+def check_clock(seen: Observations) -> Iterator[Finding]:
+    """Simulation time that comes from two sources."""
+    clock = seen.clock
+    if len(clock.publishers) > 1:
+        stamps = [message.stamp_ns for message in clock.messages]
+        back = sum(later < earlier for earlier, later in itertools.pairwise(stamps))
+        yield Finding(
+            'error' if back else 'warning',
+            'several-clocks',
+            '/clock',
+            f'{len(clock.publishers)} publishers say what time it is',
+            evidence=(
+                f'{"; ".join(map(describe, clock.publishers))}; it jumped back {back} times in '
+                f'{len(stamps)} messages'
+            ),
+            cause='two simulators or bags in one domain, or a bridge beside a native interface',
+            fix='leave one; ros2 bag play without --clock beside a running simulator',
+        )
 
 
 def _check_order(topic: ImageTopic, stream: Stream) -> Iterator[Finding]:
@@ -70,7 +92,7 @@ def _check_order(topic: ImageTopic, stream: Stream) -> Iterator[Finding]:
         )
 
 
-def _check_clock(topic: ImageTopic, stream: Stream, seen: Observations) -> Iterator[Finding]:
+def _check_time(topic: ImageTopic, stream: Stream, seen: Observations) -> Iterator[Finding]:
     clock = seen.clock.messages
     is_system_time = abs(stream.age_s) < _NOT_SYSTEM_TIME_S
     stamp_s = topic.messages[-1].stamp_ns / 1e9

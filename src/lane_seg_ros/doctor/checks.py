@@ -7,7 +7,9 @@ from lane_seg_ros.doctor.check_camera_info import check_camera_infos
 from lane_seg_ros.doctor.check_environment import check_environment
 from lane_seg_ros.doctor.check_frame import check_frames
 from lane_seg_ros.doctor.check_images import check_images
+from lane_seg_ros.doctor.check_info_match import check_info_matches
 from lane_seg_ros.doctor.check_semantic import check_semantic_images
+from lane_seg_ros.doctor.check_stamps import check_clock
 from lane_seg_ros.doctor.findings import Finding, in_order
 from lane_seg_ros.doctor.observations import Observations
 
@@ -16,7 +18,9 @@ __all__ = ['findings_of']
 _CHECKS = (
     check_arrival,
     check_images,
+    check_clock,
     check_camera_infos,
+    check_info_matches,
     check_frames,
     check_semantic_images,
     check_environment,

@@ -59,7 +59,6 @@ _SPIN_S = 0.1
 # By default Fast DDS announces a participant every 3 s, and the first time often goes unheard.
 _DISCOVERY_S = 3.5
 _NAMES_COME_WITHIN_S = 1.0
-_NODE_OUTPUTS = ('mask', 'overlay', 'confidence', 'label')
 
 
 @dataclass(frozen=True)
@@ -210,8 +209,8 @@ class _Observer:
         names = [
             name for name, types in self._node.get_topic_names_and_types() if IMAGE_TYPE in types
         ]
-        made = {f'{node}/{output}' for node in self._mask_nodes() for output in _NODE_OUTPUTS}
-        return sorted(name for name in names if name not in made and self._is_known(name))
+        made = tuple(f'{node}/' for node in self._mask_nodes())
+        return sorted(name for name in names if not name.startswith(made) and self._is_known(name))
 
     def _is_known(self, name: str) -> bool:
         """Whether a topic has a publisher whose node is known, or will not be any more.
@@ -224,13 +223,13 @@ class _Observer:
         return bool(publishers) and (is_late or all(map(node_name_of, publishers)))
 
     def _mask_nodes(self) -> set[str]:
-        """Full names of nodes that publish a ~/mask."""
+        """Full names of nodes that publish a ~/mask, or one of each camera: ~/front/mask."""
         return {
-            name.rpartition('/')[0]
+            node
             for name, types in self._node.get_topic_names_and_types()
             if IMAGE_TYPE in types and name.endswith('/mask')
-            for info in self._node.get_publishers_info_by_topic(name)
-            if node_name_of(info) == name.rpartition('/')[0]
+            for node in map(node_name_of, self._node.get_publishers_info_by_topic(name))
+            if node and name.startswith(f'{node}/')
         }
 
     def _image_topic(

@@ -151,7 +151,7 @@ class Intrinsics:
     width: int
     k: tuple[float, ...]
     p: tuple[float, ...]
-    frame_id: str = ''
+    frame_id: str
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,7 @@ class Camera:
     has_stamps: bool = True
     jumps_back: bool = False
     k_fov: float | None = None
+    info_is_of_another: bool = False
 
     def start(self, node: Node) -> None:
         self.node = node
@@ -98,9 +99,11 @@ class Camera:
             fx = self.width / (2.0 * math.tan(self.k_fov) * math.pi / 360.0)
             k = [fx, 0.0, self.width / 2, 0.0, fx, self.height / 2, 0.0, 0.0, 1.0]
             p = [*k[:3], 0.0, *k[3:6], 0.0, *k[6:], 0.0]
-            self.infos.publish(
-                CameraInfo(header=msg.header, height=self.height, width=self.width, k=k, p=p)
-            )
+            info = CameraInfo(header=msg.header, height=self.height, width=self.width, k=k, p=p)
+            if self.info_is_of_another:
+                info.header.frame_id = 'another'
+                info.header.stamp = self.node.get_clock().now().to_msg()
+            self.infos.publish(info)
 
 
 def large(topic: str) -> Camera:
@@ -119,6 +122,7 @@ def cameras_of(mode: str) -> list[Camera]:
             Camera('/without_frame/image', picture(), frame_id=''),
             Camera('/without_stamp/image', picture(), has_stamps=False),
             Camera('/jumping/image', picture(), jumps_back=True),
+            Camera('/mixed_up/image', picture(), k_fov=60.0, info_is_of_another=True),
             Camera('/depth/image', picture(), encoding='32FC1'),
             Camera('/best_effort/image', picture(), reliability=ReliabilityPolicy.BEST_EFFORT),
         ]

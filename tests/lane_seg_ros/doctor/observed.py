@@ -80,7 +80,7 @@ def image(**changes: object) -> ImageTopic:
 def intrinsics(**changes: object) -> Intrinsics:
     k = (900.0, 0.0, 640.0, 0.0, 900.0, 360.0, 0.0, 0.0, 1.0)
     p = (900.0, 0.0, 640.0, 0.0, 0.0, 900.0, 360.0, 0.0, 0.0, 0.0, 1.0, 0.0)
-    facts = {'height': 720, 'width': 1280, 'k': k, 'p': p}
+    facts = {'height': 720, 'width': 1280, 'k': k, 'p': p, 'frame_id': 'camera_optical'}
     return Intrinsics(**{**facts, **changes})  # type: ignore[arg-type]
 
 

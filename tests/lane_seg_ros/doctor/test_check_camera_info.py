@@ -25,6 +25,8 @@ from tests.lane_seg_ros.doctor.observed import (
     the,
 )
 
+FRAME = 'camera_optical'
+
 
 def k_of(fx: float, width: int, height: int) -> tuple[float, ...]:
     return (fx, 0.0, width / 2, 0.0, fx, height / 2, 0.0, 0.0, 1.0)
@@ -51,7 +53,7 @@ def findings_about(wrong: Intrinsics, *, topic: str = '/camera/camera_info') -> 
 
 def test_the_example_of_the_pull_request_is_recognised_and_put_right() -> None:
     k = k_of(289306.87, 1616, 1240)
-    found = the(findings_about(Intrinsics(1240, 1616, k, p_of(k))), 'k-carla-native')
+    found = the(findings_about(Intrinsics(1240, 1616, k, p_of(k), FRAME)), 'k-carla-native')
     assert found.severity == 'error'
     assert 'which is fov 60' in found.evidence
     assert 'K = [1399.5, 0, 808, 0, 1399.5, 620, 0, 0, 1] for fov 60' in found.fix
@@ -66,7 +68,7 @@ def test_every_field_of_view_in_whole_degrees_is_found_again(fov: int, width: in
 def test_on_a_carla_topic_no_wrong_k_passes(fov: int, width: int) -> None:
     k = k_of(native(width, fov), width, width // 2)
     found = findings_about(
-        Intrinsics(width // 2, width, k, p_of(k)), topic='/carla/hero/front/camera_info'
+        Intrinsics(width // 2, width, k, p_of(k), FRAME), topic='/carla/hero/front/camera_info'
     )
     assert bad_codes(found) == {'k-carla-native'}
 
@@ -74,13 +76,15 @@ def test_on_a_carla_topic_no_wrong_k_passes(fov: int, width: int) -> None:
 @given(fov=st.floats(10, 170), width=st.sampled_from([640, 800, 1280, 1616, 1920]))
 def test_a_correct_k_passes_everywhere_but_on_carlas_topics(fov: float, width: int) -> None:
     k = k_of(focal_length(width, fov), width, width // 2)
-    assert not bad_codes(findings_about(Intrinsics(width // 2, width, k, p_of(k))))
+    assert not bad_codes(findings_about(Intrinsics(width // 2, width, k, p_of(k), FRAME)))
 
 
 @pytest.mark.parametrize('fov', range(10, 171))
 def test_on_carlas_topics_a_correct_k_in_whole_degrees_passes(fov: int) -> None:
     k = k_of(focal_length(800, fov), 800, 600)
-    found = findings_about(Intrinsics(600, 800, k, p_of(k)), topic='/carla/hero/front/camera_info')
+    found = findings_about(
+        Intrinsics(600, 800, k, p_of(k), FRAME), topic='/carla/hero/front/camera_info'
+    )
     assert not bad_codes(found)
     assert f'{fov:.1f} degrees' in the(found, 'info').what
 
@@ -94,7 +98,7 @@ def test_on_carlas_topics_a_correct_k_in_whole_degrees_passes(fov: int) -> None:
 def test_no_content_of_the_message_breaks_the_check(
     k: tuple[float, ...], p: tuple[float, ...], width: int, height: int
 ) -> None:
-    assert findings_about(Intrinsics(height, width, k, p))
+    assert findings_about(Intrinsics(height, width, k, p, FRAME))
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from tests.lane_seg_ros.doctor.observed import (
     NOW_NS,
     PERIOD_NS,
     bad_codes,
+    camera_info,
     image,
     layout,
     messages,
@@ -144,12 +145,28 @@ def test_simulation_time_with_a_clock_is_well_and_without_one_noted() -> None:
     assert (with_clock.severity, without.severity) == ('ok', 'note')
 
 
+def test_two_sources_of_simulation_time_are_a_warning_and_an_error_once_it_jumps_back() -> None:
+    bridge = publisher(node='/bridge')
+    two = replace(SIM_CLOCK, publishers=(publisher(), bridge))
+    found = the(findings_of(seen(clock=two)), 'several-clocks')
+    assert found.severity == 'warning'
+    assert '/bridge' in found.evidence
+    mixed = replace(two, messages=(*SIM_CLOCK.messages, *SIM_CLOCK.messages))
+    found = the(findings_of(seen(clock=mixed)), 'several-clocks')
+    assert found.severity == 'error'
+    assert 'jumped back 1 times in 120 messages' in found.evidence
+
+
 @pytest.mark.parametrize(
     ('shift_s', 'codes'),
     [(-0.5, {'stamp-old'}), (0.5, {'stamp-future'}), (0.0, set()), (-0.1, set())],
 )
 def test_old_and_future_stamps_are_told(shift_s: float, codes: set[str]) -> None:
-    assert bad_codes(findings_of(seen(images=(image(messages=shifted(shift_s)),)))) == codes
+    times = shifted(shift_s)
+    found = findings_of(
+        seen(images=(image(messages=times),), camera_infos=(camera_info(messages=times),))
+    )
+    assert bad_codes(found) == codes
 
 
 def test_repeated_stamps_are_told() -> None:

@@ -139,6 +139,8 @@ def visit(tmp_path_factory: pytest.TempPathFactory) -> Visit:
         ('/without_frame', 'frame-empty', ''),
         ('/without_stamp', 'stamp-zero', 'stamps are 0'),
         ('/jumping', 'stamp-backward', 'at worst by'),
+        ('/mixed_up', 'info-frame', "of the camera_info 'another'"),
+        ('/mixed_up', 'info-stamps', '0 of '),
         ('/depth', 'image-encoding', '32FC1'),
         ('/best_effort', 'qos-reliability', 'offered best_effort, asked for reliable'),
         # On a loaded machine more topics are silent than are asked over UDP as well.
@@ -221,7 +223,8 @@ def test_a_signal_ends_it_and_leaves_no_shared_memory(number: signal.Signals) ->
 
 def test_the_node_is_quoted_and_its_own_topics_are_left_alone(tmp_path: Path) -> None:
     bundle = str(make_tiny_bundle(tmp_path / 'tiny'))
-    with cameras('well'), running_node(tmp_path / 'log', model=bundle, stale_after_s=0.2):
+    settings = {'publish_mask_color': True, 'stale_after_s': 0.2}
+    with cameras('well'), running_node(tmp_path / 'log', model=bundle, **settings):
         # A loaded machine may need longer until both have found each other.
         for _ in range(ATTEMPTS):
             visit = doctor(tmp_path, '--all', '--seconds', '3')
@@ -229,6 +232,16 @@ def test_the_node_is_quoted_and_its_own_topics_are_left_alone(tmp_path: Path) ->
                 break
     assert {f.where for f in visit.findings if f.code == 'rate'} == {'/well/image'}
     assert 'no image on /image' in the(visit.findings, 'node').what
+
+
+def test_masks_of_a_node_with_several_cameras_are_no_cameras(tmp_path: Path) -> None:
+    bundle = str(make_tiny_bundle(tmp_path / 'tiny'))
+    with running_node(tmp_path / 'log', model=bundle, cameras=['front', 'rear']):
+        for _ in range(ATTEMPTS):
+            visit = doctor(tmp_path, '--all', '--seconds', '3')
+            if any(f.code.startswith('node') for f in visit.findings):
+                break
+    assert the(visit.findings, 'no-images').where == 'graph'
 
 
 def test_an_empty_graph_is_exit_code_1_and_says_where_it_looked(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A model in which ONNX Runtime really hangs: a loop that never ends once a pixel is bright."""
+"""Models that ONNX Runtime really fails on, or never ends with, once a pixel is bright."""
 
 from __future__ import annotations
 
@@ -15,6 +15,26 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 HEIGHT, WIDTH = 64, 128
+
+
+def fragile_bundle(directory: Path) -> Path:
+    """Write the tiny bundle, whose engine fails where a pixel is brighter than 200."""
+    directory.mkdir()
+    model = tiny_graph(HEIGHT, WIDTH)
+    nodes = [
+        helper.make_node('ReduceMax', ['float'], ['brightest'], keepdims=0),
+        helper.make_node('Cast', ['brightest'], ['index'], to=TensorProto.INT64),
+        helper.make_node('Gather', ['table', 'index'], ['nothing']),
+        helper.make_node('Add', ['mask_before', 'nothing'], ['mask']),
+    ]
+    model.graph.node[-1].output[0] = 'mask_before'
+    model.graph.node.extend(nodes)
+    model.graph.initializer.append(numpy_helper.from_array(np.zeros(200, np.uint8), 'table'))
+    onnx.checker.check_model(model)
+    onnx.save(model, directory / 'model.onnx')
+    spec = tiny_spec(directory, HEIGHT, WIDTH)
+    (directory / 'model.yaml').write_text(yaml.safe_dump(spec), encoding='utf-8')
+    return directory
 
 
 def hanging_bundle(directory: Path) -> Path:
