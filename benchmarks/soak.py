@@ -2,6 +2,7 @@
 
     python benchmarks/soak.py --json
     python benchmarks/soak.py --minutes 5 --size 640x360
+    python benchmarks/soak.py --minutes 20 --waiting 4
 
 Camera, node and listener are three processes, as in node_latency.py. The node's memory is read
 once a second; growth is the difference of the medians of the first and the last minute after the
@@ -52,6 +53,9 @@ def main() -> int:
     parser.add_argument('--rate', type=float, default=30.0)
     parser.add_argument('--model', default='default')
     parser.add_argument('--threads', type=int, default=1)
+    parser.add_argument(
+        '--waiting', type=int, default=1, help='max_waiting_images of the node (default: 1)'
+    )
     parser.add_argument('--most-growth', type=float, default=1.0, metavar='MB')
     parser.add_argument('--json', nargs='?', type=Path, const=RESULTS, metavar='FILE')
     args = parser.parse_args()
@@ -76,6 +80,7 @@ def main() -> int:
             'rate_hz': args.rate,
             'model': args.model,
             'engine threads': args.threads,
+            'max_waiting_images': args.waiting,
             'warm_up_s': warm_up_s,
         },
         'machine': dataclasses.asdict(machine),
@@ -133,7 +138,8 @@ def run(
         result = folder / 'result.json'
         node = start(
             ['-m', 'lane_seg_ros.lane_seg_node', '--ros-args', '-p', f'model:={args.model}']
-            + ['-p', f'threads:={args.threads}'],
+            + ['-p', f'threads:={args.threads}']
+            + ['-p', f'max_waiting_images:={args.waiting}'],
             environment,
             folder / 'node.log',
         )

@@ -47,7 +47,7 @@ class _Frame:
 
 
 class InferenceThread:
-    """Takes the newest image of each camera in turn, runs the model, publishes; until `stop`.
+    """Takes the waiting images of each camera in turn, runs the model, publishes; until `stop`.
 
     Args:
         model: to begin with; it is closed by this thread when `replace_model` brings another, and
@@ -80,7 +80,9 @@ class InferenceThread:
         self._throttle = Throttle(_LOG_PERIOD_S)
         self._failures = 0
         self._busy_since_s: float | None = None
-        self._mailboxes: Mailboxes[_Frame] = Mailboxes(len(self._cameras))
+        self._mailboxes: Mailboxes[_Frame] = Mailboxes(
+            len(self._cameras), depth=settings.config.max_waiting_images
+        )
         self._stop = threading.Event()
         # A daemon, so that a driver that never returns cannot keep the process from its end.
         self._thread = threading.Thread(target=self._loop, name=INFERENCE_THREAD, daemon=True)
@@ -103,7 +105,7 @@ class InferenceThread:
         return self._mailboxes.drops(camera)
 
     def put(self, payload: Payload, camera: int) -> None:
-        """Hand over an image; it replaces one that has not been taken yet."""
+        """Hand over an image; it pushes out one that has waited too long to be taken."""
         self._mailboxes.put(_Frame(payload, time.perf_counter()), camera)
 
     def replace_model(self, model: LoadedModel) -> None:

@@ -6,8 +6,8 @@ Threading model. Three threads, one slot per camera between the second and the t
   timers.
 - The input thread takes images and camera infos, past the executor (`input_thread` says why). It
   never touches a pixel: an image goes, as the bytes that came, into its camera's slot, where it
-  replaces an older one that nobody has taken yet (counted).
-- The inference thread takes the newest image of each camera in turn, reads it, runs the model,
+  replaces an older one that nobody has taken yet (counted; `max_waiting_images` lets more wait).
+- The inference thread takes the waiting image of each camera in turn, reads it, runs the model,
   publishes the mask, then what else is listened to.
 
 The last two live from activate to deactivate. So a slow engine delays no callback, and a mask is

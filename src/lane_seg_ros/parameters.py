@@ -56,9 +56,8 @@ class _Rule:
             if isinstance(low, int):
                 descriptor.integer_range = [IntegerRange(from_value=low, to_value=int(high))]
             else:
-                descriptor.floating_point_range = [
-                    FloatingPointRange(from_value=low, to_value=float(high))
-                ]
+                span = FloatingPointRange(from_value=low, to_value=float(high))
+                descriptor.floating_point_range = [span]
         return descriptor
 
 
@@ -109,6 +108,12 @@ class LaneSegParameters:
     )
     lazy: bool = _parameter(
         False, 'Subscribe to a camera only while somebody listens to one of its outputs'
+    )
+    max_waiting_images: int = _parameter(
+        1,
+        'Images of a camera that may wait for the engine; 1: the newest replaces the one before '
+        'it; more: none is passed over when the machine stalls for a moment, masks come later',
+        limits=(1, 100),
     )
     max_age_ms: float = _parameter(
         0.0,
@@ -178,9 +183,7 @@ class LaneSegParameters:
         choices=('best_effort', 'reliable'),
     )
     queue_depth: int = _parameter(
-        5,
-        'Messages that the middleware keeps per topic; only the newest image is ever processed',
-        limits=(1, 100),
+        5, 'Messages that the middleware keeps per topic until they are taken', limits=(1, 100)
     )
     diagnostics_period_s: float = _parameter(
         1.0,

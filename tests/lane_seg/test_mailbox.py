@@ -1,4 +1,4 @@
-"""Slots between threads: the newest wins, turns are fair, holds are kept, close wakes."""
+"""Slots between threads: the newest win, turns are fair, holds are kept, close wakes."""
 
 from __future__ import annotations
 
@@ -98,6 +98,29 @@ def test_whoever_waits_is_served_before_somebody_is_served_twice(puts: list[int]
         served.append(found[0])
     assert sorted(served) == sorted(set(puts))
     assert len(served) + sum(mailboxes.drops(slot).total for slot in range(4)) == len(puts)
+
+
+@given(st.integers(1, 5), st.lists(st.booleans(), max_size=60))
+def test_a_deeper_slot_gives_the_newest_in_their_order(depth: int, puts: list[bool]) -> None:
+    mailbox = Mailboxes[int](depth=depth)
+    waiting: list[int] = []
+    for number, is_put in enumerate(puts):
+        if is_put:
+            assert mailbox.put(number) == (len(waiting) == depth)
+            waiting = [*waiting, number][-depth:]
+        else:
+            expected = (0, waiting.pop(0)) if waiting else None
+            assert mailbox.get(0) == expected
+
+
+def test_a_deeper_slot_on_hold_keeps_the_newest_alone() -> None:
+    mailbox = Mailboxes[int](depth=3)
+    mailbox.put(0)
+    mailbox.put(1)
+    mailbox.hold(time.monotonic() + 0.05)
+    assert mailbox.put(2)
+    assert mailbox.get(30) == (0, 2)
+    assert (mailbox.drops().newer, mailbox.drops().held) == (0, 2)
 
 
 def test_a_slot_on_hold_keeps_the_newest_until_its_time() -> None:

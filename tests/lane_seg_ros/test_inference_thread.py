@@ -115,12 +115,13 @@ def loaded(folder: Path) -> LoadedModel:
 
 
 @pytest.fixture
-def bench(tmp_path: Path) -> Iterator[Bench]:
+def bench(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
+    """With the node's defaults, or the parameters that a test asks for."""
     context = Context()
     rclpy.init(context=context)
     node = LifecycleNode('bench', context=context)
     model = loaded(tmp_path / 'tiny')
-    settings = Settings(LaneSegParameters())
+    settings = Settings(LaneSegParameters(**getattr(request, 'param', {})))
     cameras = (Camera(node, 'front'), Camera(node, 'rear'))
     for camera in cameras:
         camera.open_outputs(settings.config, fast=True)
@@ -144,6 +145,20 @@ def test_while_the_engine_is_busy_only_the_newest_image_waits(bench: Bench) -> N
     assert bench.thread.drops(0).newer == 4
     bench.engine.gate.set()
     bench.wait_for(masks_published=2, frames_dropped=4)
+
+
+@pytest.mark.parametrize('bench', [{'max_waiting_images': 4}], indirect=True)
+def test_where_several_may_wait_a_busy_moment_costs_no_image(bench: Bench) -> None:
+    bench.engine.gate.clear()
+    bench.put(0)
+    assert bench.engine.entered.wait(PATIENCE_S)
+    for number in range(1, 5):
+        bench.put(number)
+    assert bench.thread.drops(0).total == 0
+    bench.put(5)
+    assert bench.thread.drops(0).newer == 1
+    bench.engine.gate.set()
+    bench.wait_for(masks_published=5, frames_dropped=1)
 
 
 def test_an_engine_that_fails_is_counted_and_the_next_image_gets_its_mask(bench: Bench) -> None:

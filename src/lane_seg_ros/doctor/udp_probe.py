@@ -76,8 +76,9 @@ def probe_topics(topics: Iterable[str], *, seconds: float) -> dict[str, ProbeRes
 def with_probes(images: Iterable[ImageTopic], own_gid: bytes) -> tuple[ImageTopic, ...]:
     """The topics, with a second opinion over UDP on those that suffer."""
     images = tuple(images)
-    suffering = [image.name for image in images if _is_worth_a_probe(image, own_gid)]
-    results = probe_topics(suffering[:_AT_ONCE], seconds=_PROBE_S)
+    suffering = [image for image in images if _is_worth_a_probe(image, own_gid)]
+    suffering.sort(key=lambda image: bool(image.messages))  # those that are silent come first
+    results = probe_topics([image.name for image in suffering[:_AT_ONCE]], seconds=_PROBE_S)
     return tuple(replace(image, probe=results.get(image.name)) for image in images)
 
 
