@@ -28,6 +28,7 @@ from std_msgs.msg import Float64MultiArray, Header
 
 from lane_seg_ros.image_cdr import cdr_from_image
 from lane_seg_ros.input_thread import open_input_thread
+from lane_seg_ros.live.stamps import nanoseconds
 from lane_seg_ros.middleware import prepare_middleware
 from lane_seg_ros.pictures import stamp_of
 from lane_seg_ros.qos import image_qos
@@ -93,9 +94,6 @@ def listen(path: str, warm_up_s: float, seconds: float) -> None:
     stages_ms: dict[str, list[float]] = {}
     counts: list[tuple[int, dict[str, int]]] = []
 
-    def stamp_ns(stamp: Time) -> int:
-        return int(stamp.sec) * 10**9 + int(stamp.nanosec)
-
     def on_mask(payload: bytes) -> None:
         now_ns = time.time_ns()
         stamp = stamp_of(payload)
@@ -124,7 +122,7 @@ def listen(path: str, warm_up_s: float, seconds: float) -> None:
     )
     node.create_subscription(Float64MultiArray, 'lane_seg_node/timing', on_timing, qos)
     node.create_subscription(
-        CameraInfo, 'camera_info', lambda msg: sent.append(stamp_ns(msg.header.stamp)), qos
+        CameraInfo, 'camera_info', lambda msg: sent.append(nanoseconds(msg.header.stamp)), qos
     )
     executor = SingleThreadedExecutor()
     executor.add_node(node)

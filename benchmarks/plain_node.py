@@ -21,6 +21,7 @@ from std_msgs.msg import Float64MultiArray
 
 from lane_seg.bundle import ModelBundle
 from lane_seg.engines import open_engine
+from lane_seg_ros.pictures import stamp_of
 
 
 class PlainNode(Node):
@@ -49,9 +50,7 @@ class PlainNode(Node):
         self.mask_out.publish(self.message(mask, 'mono8', msg))
         overlay = cv2.addWeighted(image, 0.5, self.colours[mask], 0.5, 0.0)
         self.overlay_out.publish(self.message(overlay, 'bgr8', msg))
-        stamp = msg.header.stamp
-        stamp_s = (stamp.sec * 10**9 + stamp.nanosec) / 1e9  # as lane_seg_node computes it
-        self.timing_out.publish(Float64MultiArray(data=[stamp_s, inference_ms]))
+        self.timing_out.publish(Float64MultiArray(data=[stamp_of(msg) / 1e9, inference_ms]))
 
     @staticmethod
     def message(image: np.ndarray, encoding: str, like: Image) -> Image:

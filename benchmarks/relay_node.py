@@ -20,6 +20,7 @@ from std_msgs.msg import Float64MultiArray
 from lane_seg_ros.image_cdr import cdr_from_image, image_from_cdr
 from lane_seg_ros.input_thread import open_input_thread
 from lane_seg_ros.middleware import prepare_middleware
+from lane_seg_ros.pictures import stamp_of
 from lane_seg_ros.qos import image_qos
 
 
@@ -57,8 +58,7 @@ class RelayNode(Node):
             )
         mask = self.masks[size]
         self.mask_out.publish(stamp_in_place(mask, sec=image.sec, nanosec=image.nanosec))
-        stamp_s = (image.sec * 10**9 + image.nanosec) / 1e9  # as lane_seg_node computes it
-        self.timing_out.publish(Float64MultiArray(data=[stamp_s, 0.0]))
+        self.timing_out.publish(Float64MultiArray(data=[stamp_of(payload) / 1e9, 0.0]))
 
 
 if __name__ == '__main__':

@@ -84,10 +84,26 @@ def make_tiny_bundle(
     confidence: bool = False,
 ) -> Path:
     """Write the bundle into `directory` (made if absent) and return it."""
+    changes = {'confidence': True} if confidence else {}
+    return write_bundle(
+        directory, tiny_graph(height, width, confidence=confidence), fit=fit, **changes
+    )
+
+
+def write_bundle(
+    directory: Path, model: onnx.ModelProto, *, fit: str = 'stretch', **changes: object
+) -> Path:
+    """Write a bundle around a graph of the tiny one's signature and return its folder.
+
+    Args:
+        directory: made if absent.
+        model: whose image input tells the size.
+        fit: how images are fitted to it.
+        changes: to the rest of model.yaml.
+    """
     directory.mkdir(parents=True, exist_ok=True)
-    onnx.save(tiny_graph(height, width, confidence=confidence), directory / 'model.onnx')
-    spec = tiny_spec(directory, height, width, fit)
-    if confidence:
-        spec['confidence'] = True
+    onnx.save(model, directory / 'model.onnx')
+    _, height, width, _ = (d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim)
+    spec = {**tiny_spec(directory, height, width, fit), **changes}
     (directory / 'model.yaml').write_text(yaml.safe_dump(spec), encoding='utf-8')
     return directory

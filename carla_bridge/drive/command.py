@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from carla_bridge.connection import add_server_arguments
-from carla_bridge.publish.command import number_between
+from lane_seg.argument_types import number_between
 
 __all__ = ['DESCRIPTION', 'EPILOG', 'add_arguments', 'run']
 

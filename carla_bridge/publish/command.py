@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import math
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,10 +10,11 @@ from carla_bridge.connection import CarlaError, add_server_arguments
 from carla_bridge.drivers import DRIVERS, STUCK_S
 from carla_bridge.rig import Rig, default_rig, rig_from_file
 from carla_bridge.weathers import WEATHER_PRESETS
+from lane_seg.argument_types import number_between
 from lane_seg_ros.camera_player import parse_size
 from lane_seg_ros.ros_installation import require_ros
 
-__all__ = ['DESCRIPTION', 'EPILOG', 'add_arguments', 'number_between', 'run']
+__all__ = ['DESCRIPTION', 'EPILOG', 'add_arguments', 'run']
 
 DESCRIPTION = (
     "Publish CARLA's cameras as ROS 2 topics with the names and types of ros-bridge:\n"
@@ -211,23 +210,6 @@ def _rig(args: argparse.Namespace) -> Rig | None:
         height, width = args.size or (720, 1280)
         rig = default_rig(width=width, height=height, fov_deg=args.fov or 90.0)
     return rig if args.role is None else replace(rig, id=args.role)
-
-
-def number_between(low: float, high: float) -> Callable[[str], float]:
-    """Return a reader of numbers within limits, both included."""
-
-    def read(text: str) -> float:
-        try:
-            value = float(text)
-        except ValueError:
-            value = math.nan
-        if not low <= value <= high:
-            raise argparse.ArgumentTypeError(
-                f'expected a number from {low:g} to {high:g}, found {text!r}'
-            )
-        return value
-
-    return read
 
 
 def _count(text: str) -> int:

@@ -59,15 +59,11 @@ class Autostart:
         self._retry_s: float | None = None  # when, of time.monotonic()
         self._recoveries = 0
         self._masks_before = 0
-        self._begun = False
 
     def begin(self) -> bool:
         """Start the node; False where that failed and it is not to be tried again."""
         config = self._startable.config
-        if config.autostart and not self._startable.start() and not config.autostart_retry_s:
-            return False
-        self._begun = config.autostart
-        return True
+        return not config.autostart or self._startable.start() or config.autostart_retry_s > 0
 
     def look(self) -> None:
         """Find out whether the node must be started again, and whether it is time to.
@@ -78,8 +74,9 @@ class Autostart:
         Raises:
             LaneSegError: only a new process can help.
         """
-        node, wait_s = self._startable, self._startable.config.autostart_retry_s
-        if not self._begun or not wait_s:
+        node, config = self._startable, self._startable.config
+        wait_s = config.autostart_retry_s
+        if not config.autostart or not wait_s:
             return
         if node.phase == 'active':
             self._look_at_running()

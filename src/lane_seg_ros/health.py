@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
-from lane_seg_ros.argument_types import seconds_between
+from lane_seg.argument_types import number_between
 from lane_seg_ros.ros_installation import require_ros
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `lane-seg health`."""
     parser.add_argument(
         '--timeout',
-        type=seconds_between(_SHORTEST_S, _LONGEST_S),
+        type=number_between(_SHORTEST_S, _LONGEST_S, 'seconds'),
         default=_DEFAULT_S,
         metavar='S',
         help=f'seconds to wait for a report, the start included (default: {_DEFAULT_S:g})',

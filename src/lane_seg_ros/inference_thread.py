@@ -105,7 +105,7 @@ class InferenceThread:
         return self._mailboxes.drops(camera)
 
     def put(self, payload: Payload, camera: int) -> None:
-        """Hand over an image; it pushes out one that has waited too long to be taken."""
+        """Hand over an image; where no more may wait, it pushes out the oldest."""
         self._mailboxes.put(_Frame(payload, time.perf_counter()), camera)
 
     def replace_model(self, model: LoadedModel) -> None:

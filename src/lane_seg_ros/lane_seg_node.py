@@ -10,12 +10,12 @@ Threading model. Three threads, one slot per camera between the second and the t
 - The inference thread takes the waiting image of each camera in turn, reads it, runs the model,
   publishes the mask, then what else is listened to.
 
-The last two live from activate to deactivate. So a slow engine delays no callback, and a mask is
-never older than one frame more than it must be. What several threads touch: the mailboxes and
-`PipelineStats` (each has its lock), the parameters (replaced, not edited) and a camera's last
-camera info. Publishers and the model are made before the other threads start and freed after they
-were joined; a model that replaces it at run time is loaded in a thread of its own (`model_switch`)
-and handed over between two images.
+The last two live from activate to deactivate. So a slow engine delays no callback, and by default
+a mask is never older than one frame more than it must be. What several threads touch: the
+mailboxes and `PipelineStats` (each has its lock), the parameters (replaced, not edited) and a
+camera's last camera info. Publishers and the model are made before the other threads start and
+freed after they were joined; a model that replaces it at run time is loaded in a thread of its own
+(`model_switch`) and handed over between two images.
 
 Lifecycle: configure loads the model and opens the engine, activate subscribes and starts the
 thread, deactivate and cleanup undo them. With `autostart` (the default) main() does the first two.

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-import yaml
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.tiny_bundle import tiny_spec
+from tests import tiny_bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -80,12 +79,8 @@ def quantize_bias(model: onnx.ModelProto) -> None:
 
 
 def write_bundle(directory: Path, model: onnx.ModelProto, precision: str = 'int8') -> Path:
-    """Write a bundle around a graph and return its folder."""
-    directory.mkdir(parents=True, exist_ok=True)
-    onnx.save(model, directory / 'model.onnx')
-    spec = tiny_spec(directory, HEIGHT, WIDTH) | {'precision': precision}
-    (directory / 'model.yaml').write_text(yaml.safe_dump(spec), encoding='utf-8')
-    return directory
+    """Write a bundle around a graph, int8 if nothing else is said, and return its folder."""
+    return tiny_bundle.write_bundle(directory, model, precision=precision)
 
 
 def _head() -> tuple[list[onnx.NodeProto], dict[str, np.ndarray | np.generic]]:

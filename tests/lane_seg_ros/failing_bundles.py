@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
-import yaml
 from onnx import TensorProto, helper, numpy_helper
 
-from tests.tiny_bundle import tiny_graph, tiny_spec
+from tests.tiny_bundle import tiny_graph, write_bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +18,6 @@ HEIGHT, WIDTH = 64, 128
 
 def fragile_bundle(directory: Path) -> Path:
     """Write the tiny bundle, whose engine fails where a pixel is brighter than 200."""
-    directory.mkdir()
     model = tiny_graph(HEIGHT, WIDTH)
     nodes = [
         helper.make_node('ReduceMax', ['float'], ['brightest'], keepdims=0),
@@ -31,15 +29,11 @@ def fragile_bundle(directory: Path) -> Path:
     model.graph.node.extend(nodes)
     model.graph.initializer.append(numpy_helper.from_array(np.zeros(200, np.uint8), 'table'))
     onnx.checker.check_model(model)
-    onnx.save(model, directory / 'model.onnx')
-    spec = tiny_spec(directory, HEIGHT, WIDTH)
-    (directory / 'model.yaml').write_text(yaml.safe_dump(spec), encoding='utf-8')
-    return directory
+    return write_bundle(directory, model)
 
 
 def hanging_bundle(directory: Path) -> Path:
     """Write the tiny bundle, which loops for ever where a pixel is brighter than 200."""
-    directory.mkdir()
     scalar = helper.make_tensor_value_info
     body = helper.make_graph(
         [
@@ -74,7 +68,4 @@ def hanging_bundle(directory: Path) -> Path:
         ]
     )
     onnx.checker.check_model(model)
-    onnx.save(model, directory / 'model.onnx')
-    spec = tiny_spec(directory, HEIGHT, WIDTH)
-    (directory / 'model.yaml').write_text(yaml.safe_dump(spec), encoding='utf-8')
-    return directory
+    return write_bundle(directory, model)

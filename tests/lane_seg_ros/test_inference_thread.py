@@ -80,6 +80,12 @@ class Bench:
     def put(self, number: int, camera: int = 0) -> None:
         self.thread.put(road_msg(number), camera)
 
+    def keep_busy(self) -> None:
+        """Return with image 0 in an inference that lasts until the gate is opened."""
+        self.engine.gate.clear()
+        self.put(0)
+        assert self.engine.entered.wait(PATIENCE_S)
+
     def counts(self, camera: int = 0) -> PipelineCounts:
         return self.cameras[camera].stats.counts(self.thread.drops(camera))
 
@@ -137,9 +143,7 @@ def bench(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Bench]:
 
 
 def test_while_the_engine_is_busy_only_the_newest_image_waits(bench: Bench) -> None:
-    bench.engine.gate.clear()
-    bench.put(0)
-    assert bench.engine.entered.wait(PATIENCE_S)
+    bench.keep_busy()
     for number in range(1, 6):
         bench.put(number)
     assert bench.thread.drops(0).newer == 4
@@ -149,9 +153,7 @@ def test_while_the_engine_is_busy_only_the_newest_image_waits(bench: Bench) -> N
 
 @pytest.mark.parametrize('bench', [{'max_waiting_images': 4}], indirect=True)
 def test_where_several_may_wait_a_busy_moment_costs_no_image(bench: Bench) -> None:
-    bench.engine.gate.clear()
-    bench.put(0)
-    assert bench.engine.entered.wait(PATIENCE_S)
+    bench.keep_busy()
     for number in range(1, 5):
         bench.put(number)
     assert bench.thread.drops(0).total == 0
@@ -189,16 +191,12 @@ def test_stopping_ends_the_thread_after_the_image_in_work(bench: Bench) -> None:
 
 
 def test_stopping_gives_up_on_an_engine_that_hangs(bench: Bench) -> None:
-    bench.engine.gate.clear()
-    bench.put(0)
-    assert bench.engine.entered.wait(PATIENCE_S)
+    bench.keep_busy()
     assert not bench.thread.stop()
 
 
 def test_a_context_that_ends_under_the_thread_ends_it_without_an_error(bench: Bench) -> None:
-    bench.engine.gate.clear()
-    bench.put(0)
-    assert bench.engine.entered.wait(PATIENCE_S)
+    bench.keep_busy()
     rclpy.shutdown(context=bench.node.context)
     bench.engine.gate.set()
     assert bench.thread.stop()
@@ -206,9 +204,7 @@ def test_a_context_that_ends_under_the_thread_ends_it_without_an_error(bench: Be
 
 
 def test_two_cameras_take_turns_however_much_one_of_them_sends(bench: Bench) -> None:
-    bench.engine.gate.clear()
-    bench.put(0)
-    assert bench.engine.entered.wait(PATIENCE_S)
+    bench.keep_busy()
     for number in range(1, 9):
         bench.put(number)
     bench.put(1, camera=1)

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnx
 import pytest
 import yaml
 from onnx import numpy_helper
@@ -31,22 +30,18 @@ from std_msgs.msg import Float64MultiArray, Header
 
 from tests.lane_seg_ros.failing_bundles import fragile_bundle
 from tests.lane_seg_ros.node_process import Client, dark_msg, road_msg, running_node
-from tests.tiny_bundle import make_tiny_bundle, tiny_graph, tiny_spec
+from tests.tiny_bundle import make_tiny_bundle, tiny_graph, tiny_spec, write_bundle
 
 pytestmark = pytest.mark.ros
 
 
 def all_road_bundle(directory: Path) -> Path:
     """A model of which everything is road."""
-    directory.mkdir()
     model = tiny_graph(64, 128)
     for constant in model.graph.initializer:
         level = np.float32(0 if constant.name == 'road_from' else 999)
         constant.CopyFrom(numpy_helper.from_array(level, constant.name))
-    onnx.save(model, directory / 'model.onnx')
-    spec = {**tiny_spec(directory, 64, 128), 'name': 'all_road'}
-    (directory / 'model.yaml').write_text(yaml.safe_dump(spec), encoding='utf-8')
-    return directory
+    return write_bundle(directory, model, name='all_road')
 
 
 def ids_of(mask: Image) -> set[int]:

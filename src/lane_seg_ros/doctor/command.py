@@ -9,9 +9,9 @@ import signal
 import sys
 from pathlib import Path
 
+from lane_seg.argument_types import number_between
 from lane_seg.errors import LaneSegError
 from lane_seg.files import write_text
-from lane_seg_ros.argument_types import seconds_between
 from lane_seg_ros.ros_installation import require_ros
 
 __all__ = ['DESCRIPTION', 'EPILOG', 'add_arguments', 'run']
@@ -64,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--seconds',
-        type=seconds_between(_SHORTEST_S, _LONGEST_S),
+        type=number_between(_SHORTEST_S, _LONGEST_S, 'seconds'),
         default=5.0,
         metavar='S',
         help='how long to look (default: 5)',

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
-import yaml
 from numpy.lib.stride_tricks import sliding_window_view
 
 pytest.importorskip('onnx')
@@ -19,7 +18,7 @@ from lane_seg.bundle import ModelBundle
 from lane_seg.engines import open_engine
 from lane_seg.engines.graph import cpu_graph, narrow_weights, unsigned_activations
 from lane_seg.machine import int8_sums_saturate
-from tests.tiny_bundle import make_tiny_bundle, tiny_spec
+from tests.tiny_bundle import write_bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -106,11 +105,7 @@ def image(seed: int) -> np.ndarray:
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> ModelBundle:
-    folder = make_tiny_bundle(tmp_path / 'tiny', height=HEIGHT, width=WIDTH)
-    onnx.save(saturating_graph(), folder / 'model.onnx')
-    spec = tiny_spec(folder, HEIGHT, WIDTH)
-    (folder / 'model.yaml').write_text(yaml.safe_dump(spec), encoding='utf-8')
-    return ModelBundle.load(folder)
+    return ModelBundle.load(write_bundle(tmp_path / 'tiny', saturating_graph()))
 
 
 @pytest.mark.parametrize('name', ENGINES)

@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import onnx
 import pytest
 import torch
-import yaml
 
 from lane_seg.bundle import ModelBundle
 from lane_seg.engines import open_engine
@@ -27,7 +25,7 @@ from tests.lane_seg_train.tiny_training import (
     quantized_checkpoint,
     trained_checkpoint,
 )
-from tests.tiny_bundle import tiny_spec
+from tests.tiny_bundle import write_bundle
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,10 +67,8 @@ def quantized(request: pytest.FixtureRequest) -> Checkpoint:
 @pytest.fixture(scope='module')
 def bundle(quantized: Checkpoint, tmp_path_factory: pytest.TempPathFactory) -> ModelBundle:
     folder = tmp_path_factory.mktemp('bundle')
-    onnx.save(onnx_from_checkpoint(quantized), folder / 'model.onnx')
-    spec = {**tiny_spec(folder, HEIGHT, WIDTH), 'precision': 'int8'}
-    (folder / 'model.yaml').write_text(yaml.safe_dump(spec), encoding='utf-8')
-    return ModelBundle.load(folder)
+    model = onnx_from_checkpoint(quantized)
+    return ModelBundle.load(write_bundle(folder, model, precision='int8'))
 
 
 def fitted(image: np.ndarray) -> np.ndarray:
